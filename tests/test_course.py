@@ -1,0 +1,85 @@
+"""The course runner tells apart what went well, what was slow and what failed."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tools.course import Budget, clean, headline, main, run_course, table
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    """Writes a lesson of the given cells and runs it."""
+
+    def run(*sources, write=False, **budget):
+        path = tmp_path / "00_tiny.ipynb"
+        cells = [new_markdown_cell("# Tiny"), *map(new_code_cell, sources)]
+        nbformat.write(new_notebook(cells=cells), path)
+        (result,) = run_course([path], Budget(**budget), tmp_path / "pages", write)
+        return result
+
+    return run
+
+
+def test_good_lesson_is_measured_rendered_and_stored(lesson, tmp_path):
+    run = lesson("x = 2", "print(x + 1)", write=True)
+    assert run.result == "ok", table([run])
+    assert 0 < run.longest < run.seconds and run.megabytes > 10
+    assert "00_tiny.html" in (tmp_path / "pages" / "index.html").read_text()
+    assert "Tiny" in (tmp_path / "pages" / "00_tiny.html").read_text(encoding="utf-8")
+    stored = nbformat.read(tmp_path / "00_tiny.ipynb", as_version=4)
+    assert [cell.get("execution_count") for cell in stored.cells] == [None, 1, 2]
+    assert stored.cells[2].outputs[0].text == "3\n"
+    assert "version" not in stored.metadata.language_info
+
+
+def test_raising_cell_is_named_and_nothing_is_stored(lesson, tmp_path):
+    run = lesson("x = 2", "y = x / 0\nprint(y)", write=True)
+    assert run.result == "FAILED"
+    assert "cell [2] `y = x / 0` raised ZeroDivisionError: division by zero" in table([run])
+    assert not nbformat.read(tmp_path / "00_tiny.ipynb", as_version=4).cells[2].outputs
+
+
+def test_slow_cell_warns(lesson):
+    run = lesson("import time; time.sleep(0.6)", cell=0.3)
+    assert run.result == "slow" and "its budget is 0.3 s" in table([run])
+
+
+def test_far_too_slow_cell_is_stopped(lesson):
+    run = lesson("import time; time.sleep(30)", cell=0.1)
+    assert run.result == "FAILED" and run.seconds < 15
+    assert "cell [1] `import time; time.sleep(30)` was stopped" in table([run])
+
+
+def test_large_kernel_fails(lesson):
+    run = lesson("import time; block = bytearray(90_000_000); time.sleep(0.3)", megabytes=100)
+    assert run.result == "FAILED" and "the budget is 100 MB" in table([run])
+
+
+def test_dead_kernel_fails(lesson):
+    run = lesson("import os; os._exit(1)")
+    assert "ended the kernel" in table([run])
+
+
+def test_clean_drops_large_widget_states_only():
+    notebook = new_notebook(metadata={"widgets": {"state": "x" * 200_000}})
+    clean(notebook)
+    assert "widgets" not in notebook.metadata
+    notebook = new_notebook(metadata={"widgets": {"state": "x"}})
+    clean(notebook)
+    assert "widgets" in notebook.metadata
+
+
+def test_headline_shows_the_ladder(tmp_path):
+    assert "No headline figures" in headline(tmp_path / "adult_ladder.csv")
+    (tmp_path / "adult_ladder.csv").write_text(
+        "model,part,effects,metric,mean\n"
+        "NNet,seen,mixed,auroc,0.9\nNNet,seen,fixed,auroc,0.8\nFair,seen,mixed,auroc,0.7\n"
+    )
+    text = headline(tmp_path / "adult_ladder.csv")
+    assert text.index("NNet") < text.index("Fair") and "0.9" in text and "0.8" not in text
+
+
+def test_unknown_lesson_is_an_error():
+    with pytest.raises(SystemExit, match="99"):
+        main(["--only", "99"])
