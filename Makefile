@@ -1,0 +1,75 @@
+# On Windows see the pip commands in README.md.
+PYTHON ?= python3
+VENV ?= .venv
+PY = $(VENV)/bin/python
+NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --ignore=notebooks/assignments
+EXTRAS = --extra cpu --extra jax --extra notebooks --extra test
+COMPILE = --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
+
+export TF_CPP_MIN_LOG_LEVEL = 3
+export TF_ENABLE_ONEDNN_OPTS = 0
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# A user's own pip settings of these names would break the hash-checked install.
+export PIP_USER = 0
+export PIP_REQUIRE_HASHES = 0
+
+define timed
+@start=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - start)) seconds"
+endef
+
+.PHONY: help env course test test-jax lab lessons lock clean
+
+help:
+	@echo "make course    run every lesson and print a table of results"
+	@echo "make test      style, unit tests, and the stored outputs of the lessons"
+	@echo "make test-jax  the unit tests on the JAX backend"
+	@echo "make lab       open JupyterLab on the first lesson"
+	@echo "make env       only make the environment, in $(VENV)"
+	@echo "make lessons   run the lessons and store their outputs (ONLY=06 for one)"
+	@echo "make lock      choose new versions: requirements.lock, environment.yml, binder/"
+	@echo "make clean     remove $(VENV) and build"
+
+env: $(VENV)/package.stamp
+
+$(VENV)/lock.stamp: requirements.lock
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); \
+		sys.exit(None if ok else "Python 3.11 to 3.13 is needed, for example: make PYTHON=python3.12")'
+	@echo "Installing $$(grep -c '==' requirements.lock) checked packages into $(VENV), about a minute or two."
+	@$(PYTHON) -m venv --clear $(VENV)
+	$(call timed,installation,$(PY) -m pip install -qq --require-hashes --only-binary :all: -r requirements.lock)
+	@touch $@
+
+$(VENV)/package.stamp: pyproject.toml $(VENV)/lock.stamp
+	@$(PY) -m pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@
+
+course: env
+	@$(PY) tools/course.py --only $(ONLY)
+
+test: env
+	@$(PY) -m ruff check
+	$(call timed,unit tests,$(PY) -m pytest tests)
+	$(call timed,lessons,$(PY) -m pytest $(NBVAL) notebooks)
+
+test-jax: env
+	$(call timed,unit tests on JAX,KERAS_BACKEND=jax $(PY) -m pytest tests)
+
+lab: env
+	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb
+
+lessons: env
+	@$(PY) tools/course.py --write --only $(ONLY)
+
+build/uv/bin/uv:
+	@$(PYTHON) -m venv build/uv
+	@build/uv/bin/python -m pip install -qq uv
+
+lock: build/uv/bin/uv
+	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+		| build/uv/bin/uv pip compile $(COMPILE) $(EXTRAS) --upgrade --no-annotate \
+		--custom-compile-command "make lock" pyproject.toml - -o requirements.lock
+	@$(MAKE) env
+	@$(PY) tools/environment.py
+
+clean:
+	rm -rf $(VENV) build
