@@ -1,6 +1,5 @@
 """The environment files agree with pyproject.toml, with the lock file and with each other."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,14 +48,21 @@ def test_lock_names_no_host_and_hashes_everything():
     assert all("--hash=sha256:" in line for line in packages if not line.startswith("#"))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="repo2docker does not run on Windows")
 def test_binder_builds_from_its_own_folder():
     command = Path(sys.executable).with_name("jupyter-repo2docker")
-    if not shutil.which(command):
-        pytest.skip("jupyter-repo2docker is not installed here (it does not run on Windows)")
+    if not command.exists():
+        pytest.skip("jupyter-repo2docker is not installed here")
     done = subprocess.run(
         [command, "--no-build", "--debug", "."], cwd=ROOT, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
     dockerfile = done.stdout + done.stderr
-    for line in ("binder/environment.yml", "binder/postBuild"):
-        assert line in dockerfile
+    assert done.returncode == 0, dockerfile
+    assert 'env update -p ${NB_PYTHON_PREFIX} --file "binder/environment.yml"' in dockerfile
+    assert "RUN ./binder/postBuild" in dockerfile
+
+
+def test_binder_installs_the_package_after_its_environment():
+    script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8").splitlines()
+    assert script[0].startswith("#!") and script[1] == "set -e"
+    assert "pip install --no-deps -e ." in script
