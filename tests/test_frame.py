@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+import fairmedl_lite
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FORGE = PROJECT["urls"]["Repository"]
@@ -49,7 +51,8 @@ def test_citation_agrees_with_the_project():
     assert "2310.03146" in str(citation["references"])
 
 
-def test_changelog_has_this_version():
+def test_package_and_changelog_have_this_version():
+    assert fairmedl_lite.__version__ == PROJECT["version"]
     assert f"## [{PROJECT['version']}]" in read("CHANGELOG.md")
 
 
