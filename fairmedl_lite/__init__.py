@@ -1,0 +1,34 @@
+"""Fair mixed effects deep learning for clustered data (arXiv 2310.03146), in Keras 3."""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "datasets": ["ClusteredData", "load_adult"],
+    "splits": ["Split", "split"],
+    "layers": ["GradientReversal", "RandomEffects"],
+    "models": ["ClusterPredictor", "FairMEDL", "FairnessAdversary", "mix"],
+    "estimators": ["FairMEDLClassifier", "ladder"],
+    "metrics": [
+        "attribute_swap",
+        "classification_report",
+        "fairness_report",
+        "group_report",
+        "youden_threshold",
+    ],
+    "teaching": ["guess"],
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name):
+    """Import a public name, or a module, when it is first used: the backend loads only then."""
+    if name in _MODULE_OF:
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Public: {__all__}")
+
+
+def __dir__():
+    return [*__all__, "__version__"]

@@ -1,0 +1,179 @@
+"""Clustered data sets, each with its outcome, clusters and sensitive attributes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Swap:
+    """How to change one sensitive attribute of a row and hold the rest (design: attribute swap).
+
+    Args:
+        column: The column of `x` that carries the attribute.
+        values: For each group, the value that `column` gets.
+        linked: For each group, the columns the attribute determines: `{column: {old: new}}`.
+    """
+
+    column: str
+    values: dict
+    linked: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClusteredData:
+    """Rows in clusters, with an outcome and sensitive attributes. All parts share one index.
+
+    Args:
+        x: DataFrame of shape `(rows, columns)`. The covariates, not encoded.
+        y: Series of shape `(rows,)`. The outcome.
+        clusters: Series of shape `(rows,)`. The label of each row's cluster.
+        sensitive: DataFrame of shape `(rows, attributes)`. The group of each row.
+        task: `"classification"` or `"regression"`.
+        name: What to call the data in a table.
+        swaps: A `Swap` for each attribute that an attribute swap can change.
+        dropped: Why rows of the source are not here, and how many.
+    """
+
+    x: pd.DataFrame
+    y: pd.Series
+    clusters: pd.Series
+    sensitive: pd.DataFrame
+    task: str
+    name: str
+    swaps: dict[str, Swap] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for part in ("y", "clusters", "sensitive"):
+            if not getattr(self, part).index.equals(self.x.index):
+                raise ValueError(
+                    f"x and {part} must share one index. Received: {len(self.x)} rows of x and "
+                    f"{len(getattr(self, part))} of {part}. Build them from one DataFrame."
+                )
+        if self.task not in ("classification", "regression"):
+            raise ValueError(
+                f"task must be 'classification' or 'regression'. Received: {self.task!r}."
+            )
+
+    def __len__(self):
+        return len(self.x)
+
+    def __repr__(self):
+        return (
+            f"ClusteredData({self.name!r}: {len(self):,} rows, {self.x.shape[1]} columns, "
+            f"{self.clusters.nunique()} clusters, sensitive {list(self.sensitive)})"
+        )
+
+    def take(self, rows):
+        """Return the rows at these positions.
+
+        Args:
+            rows: Integer positions, or a boolean mask of length `len(self)`.
+        """
+        parts = ("x", "y", "clusters", "sensitive")
+        return replace(self, **{part: getattr(self, part).iloc[rows] for part in parts})
+
+
+AGE_BANDS = {"under 30": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60 and over": (60, 200)}
+
+
+def age_band(age):
+    """Cut ages in years into the four bands of the design: under 30, 30-44, 45-59, 60 and over.
+
+    Args:
+        age: Series of ages in years.
+
+    Returns:
+        Series of band names.
+    """
+    edges = [low for low, _ in AGE_BANDS.values()] + [200]
+    return pd.cut(age, edges, right=False, labels=list(AGE_BANDS)).astype(str)
+
+
+_ADULT_RACE = {"Amer-Indian-Eskimo": "Other"}
+_ADULT_MARITAL_STATUS = {
+    "Never-married": "never married",
+    "Married-civ-spouse": "married",
+    "Married-AF-spouse": "married",
+    "Divorced": "divorced",
+    "Separated": "separated",
+    "Married-spouse-absent": "separated",
+    "Widowed": "widowed",
+}
+
+
+def load_adult(*, sensitive_in_x=True):
+    """Load the Adult data (1994 US census): does a person earn more than 50,000 dollars a year?
+
+    The clusters are the 14 known occupations. Rows with an unknown occupation are dropped and
+    counted in `dropped`. Unknown work classes and countries (`'?'`) become missing values. The
+    census weight is left out. Source: Becker and Kohavi, UCI Machine Learning Repository,
+    doi 10.24432/C5XW20, CC BY 4.0; the file is bundled without the weight.
+
+    Args:
+        sensitive_in_x: Whether `x` keeps age, race, sex and marital status, as in the paper.
+            Without them `relationship` (Husband, Wife) still tells most of two of them.
+
+    Returns:
+        A `ClusteredData` with 46,033 rows.
+    """
+    source = files("fairmedl_lite") / "data" / "adult.csv.gz"
+    with source.open("rb") as file:
+        table = pd.read_csv(file, compression="gzip", na_values="?")
+    known = table["occupation"].notna()
+    table = table[known].reset_index(drop=True)
+    sensitive = pd.DataFrame(
+        {
+            "age": age_band(table["age"]),
+            "race": table["race"].replace(_ADULT_RACE),
+            "sex": table["sex"],
+            "marital_status": table["marital_status"].map(_ADULT_MARITAL_STATUS),
+        }
+    )
+    columns = ["income_over_50k", "occupation", *([] if sensitive_in_x else sensitive)]
+    return ClusteredData(
+        x=table.drop(columns=columns),
+        y=table["income_over_50k"],
+        clusters=table["occupation"],
+        sensitive=sensitive,
+        task="classification",
+        name="Adult",
+        swaps=_adult_swaps(table, sensitive) if sensitive_in_x else {},
+        dropped={"unknown occupation": int(np.sum(~known))},
+    )
+
+
+def _adult_swaps(table, sensitive):
+    """An age band swaps to its median age, another group to its most frequent raw value."""
+    not_a_spouse = {"relationship": {"Husband": "Not-in-family", "Wife": "Not-in-family"}}
+    spouses = {"Female": {"Husband": "Wife"}, "Male": {"Wife": "Husband"}}
+    return {
+        "age": Swap("age", _representatives(table, sensitive, "age", pd.Series.median)),
+        "race": Swap("race", _representatives(table, sensitive, "race", _most_frequent)),
+        "sex": Swap(
+            "sex",
+            {"Female": "Female", "Male": "Male"},
+            {group: {"relationship": change} for group, change in spouses.items()},
+        ),
+        "marital_status": Swap(
+            "marital_status",
+            _representatives(table, sensitive, "marital_status", _most_frequent),
+            {
+                group: not_a_spouse
+                for group in sensitive["marital_status"].unique()
+                if group != "married"
+            },
+        ),
+    }
+
+
+def _most_frequent(column):
+    return column.mode().iloc[0]
+
+
+def _representatives(table, sensitive, column, choose: Callable):
+    return table[column].groupby(sensitive[column]).agg(choose).to_dict()

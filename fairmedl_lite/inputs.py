@@ -1,0 +1,296 @@
+"""What enters a model: checks that stop bad input, and the encoding of a DataFrame."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.preprocessing import OneHotEncoder
+
+
+def check_rows(**parts):
+    """Raise if there are no rows, or if parts differ in length.
+
+    Args:
+        **parts: Name and array-like; `None` is passed over.
+
+    Raises:
+        ValueError: If a part is empty or the lengths differ.
+    """
+    lengths = {name: len(part) for name, part in parts.items() if part is not None}
+    if 0 in lengths.values():
+        raise ValueError(f"There must be at least one row. Received lengths: {lengths}.")
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"All parts must have one value for each row. Received lengths: {lengths}. "
+            "Take them from the same rows of one DataFrame."
+        )
+
+
+def check_choice(name, value, choices):
+    """Raise if an option is none of its words.
+
+    Args:
+        name: The option.
+        value: What was received.
+        choices: What is allowed.
+    """
+    if not any(value is choice or value == choice for choice in choices):
+        raise ValueError(f"{name} must be one of {list(choices)}. Received: {value!r}.")
+
+
+def check_weights(sample_weight):
+    """Return finite, non-negative weights, scaled to a mean of 1.
+
+    Args:
+        sample_weight: Array-like of shape `(rows,)`.
+
+    Raises:
+        ValueError: If a weight is negative, missing or infinite, or if all are zero.
+    """
+    weights = np.asarray(sample_weight, dtype="float64")
+    bad = ~np.isfinite(weights) | (weights < 0)
+    if bad.any() or not weights.any():
+        raise ValueError(
+            "sample_weight must be finite, zero or more, and not all zero. "
+            f"Received: {int(bad.sum())} weights that are negative, missing or infinite, "
+            f"and a sum of {weights[~bad].sum()}."
+        )
+    return (weights / weights.mean()).astype("float32")
+
+
+def check_binary(y):
+    """Return the two classes of an outcome and its 0/1 codes.
+
+    Args:
+        y: Array-like of shape `(rows,)`, numbers or strings.
+
+    Returns:
+        Sorted array of two classes, and a float array of shape `(rows,)`.
+
+    Raises:
+        ValueError: If values are missing or infinite, or there are not exactly two classes.
+    """
+    y = pd.Series(np.asarray(y))
+    bad = y.isna() | (np.isinf(y) if pd.api.types.is_float_dtype(y) else False)
+    if bad.any():
+        raise ValueError(
+            f"y must be known and finite. Received: {int(bad.sum())} missing or infinite of "
+            f"{len(y)} values. Drop these rows from every part first."
+        )
+    classes = np.unique(y)
+    if len(classes) != 2:
+        raise ValueError(
+            f"y must have exactly two classes. Received: {len(classes)}, {classes[:5].tolist()}. "
+            "For one class there is nothing to learn; for more, compare one class with the rest."
+        )
+    return classes, (y == classes[1]).to_numpy("float32")
+
+
+def check_labels(labels, name):
+    """Return labels as a Series that has no missing value.
+
+    Args:
+        labels: Array-like of shape `(rows,)`.
+        name: What to call them in the error.
+    """
+    labels = pd.Series(np.asarray(labels), name=name)
+    if labels.isna().any():
+        raise ValueError(
+            f"{name} must have no missing values. Received: {int(labels.isna().sum())} missing of "
+            f"{len(labels)}. Drop these rows, or give them a label of their own."
+        )
+    return labels
+
+
+def check_groups(sensitive_features):
+    """Return the groups of each sensitive attribute, sorted, and the codes of the rows.
+
+    Args:
+        sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
+
+    Returns:
+        Dictionary of attribute to array of groups, and int32 array `(rows, attributes)`.
+
+    Raises:
+        ValueError: If an attribute has missing values or a single group.
+    """
+    table = pd.DataFrame(sensitive_features)
+    groups, codes = {}, []
+    for attribute in table:
+        labels = check_labels(table[attribute], f"sensitive attribute {attribute!r}")
+        groups[attribute], code = np.unique(labels, return_inverse=True)
+        codes.append(code)
+        if len(groups[attribute]) < 2:
+            raise ValueError(
+                f"Sensitive attribute {attribute!r} must have at least two groups. Received: "
+                f"only {groups[attribute].tolist()}. Leave it out: nothing can be compared."
+            )
+    return groups, np.stack(codes, axis=1).astype("int32")
+
+
+class TableEncoder:
+    """Turns a DataFrame into the float array a network reads, as learned from training rows.
+
+    Numbers are standardised, categories become one column each. A missing value becomes the
+    median, or no category, and a column `..._missing` marks it.
+    """
+
+    def fit(self, table):
+        """Learn medians, means, scales and categories.
+
+        Args:
+            table: DataFrame of shape `(rows, columns)`: numbers, booleans, strings, categories.
+
+        Raises:
+            ValueError: If a number is infinite, or a column is of another kind or all missing.
+        """
+        table = _as_table(table)
+        if not table.columns.is_unique or table.shape[1] == 0:
+            raise ValueError(
+                f"X must have columns of different names. Received: {table.columns.tolist()}."
+            )
+        self.columns = {name: self._learn(name, table[name]) for name in table}
+        return self
+
+    def _learn(self, name, column):
+        if column.isna().all():
+            raise ValueError(f"Column {name!r} of X has no known value. Drop it.")
+        missing = bool(column.isna().any())
+        if _is_number(column):
+            values = _finite(name, column)
+            median = float(values.median())
+            values = values.fillna(median)
+            scale = float(values.std(ddof=0)) or 1.0
+            spread = {"median": median, "mean": float(values.mean()), "scale": scale}
+            return {"kind": "number", "missing": missing, **spread}
+        if not _is_category(column):
+            raise ValueError(
+                f"Columns of X must hold numbers, booleans, strings or categories. Received: "
+                f"{column.dtype} in {name!r}. Turn it into one of these."
+            )
+        categories = sorted(column.dropna().astype(str).unique())
+        return {"kind": "category", "missing": missing, "categories": categories}
+
+    def transform(self, table):
+        """Encode rows.
+
+        Args:
+            table: DataFrame with the columns that were fitted, in any order.
+
+        Returns:
+            Float32 array of shape `(rows, len(self.feature_names))`.
+
+        Raises:
+            ValueError: If columns are missing or unknown, or a number is infinite or no number.
+
+        Warns:
+            UserWarning: For categories, or missing values, that training rows did not have.
+        """
+        table = _as_table(table)
+        self._check_columns(table)
+        parts = [self._encode(name, table[name]) for name in self.columns]
+        return np.concatenate(parts, axis=1, dtype="float32")
+
+    def _check_columns(self, table):
+        absent = [name for name in self.columns if name not in table]
+        unknown = [name for name in table if name not in self.columns]
+        if absent or unknown:
+            raise ValueError(
+                f"X must have the columns of the training data. Received: {len(absent)} missing "
+                f"{absent[:5]}, {len(unknown)} unknown {unknown[:5]}. Pass "
+                f"X[{list(self.columns)[:3]} ...] as in fit."
+            )
+
+    def _encode(self, name, column):
+        learned = self.columns[name]
+        encode = _encode_number if learned["kind"] == "number" else _encode_category
+        encoded = encode(name, column, learned)
+        if learned["missing"]:
+            return np.column_stack([encoded, column.isna()])
+        if column.isna().any():
+            _warn(f"{column.isna().sum()} rows miss {name!r}, which no training row did.")
+        return encoded
+
+    @property
+    def feature_names(self):
+        """Names of the encoded columns."""
+        names = []
+        for name, learned in self.columns.items():
+            names += [f"{name}_{value}" for value in learned.get("categories", [])] or [name]
+            names += [f"{name}_missing"] * learned["missing"]
+        return names
+
+    def get_config(self):
+        """What was learned, as JSON can hold it."""
+        return [[name, learned] for name, learned in self.columns.items()]
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild a fitted encoder."""
+        encoder = cls()
+        encoder.columns = dict(config)
+        return encoder
+
+
+def _as_table(table):
+    if isinstance(table, pd.DataFrame):
+        return table
+    table = np.asarray(table)
+    if table.ndim != 2:
+        raise ValueError(f"X must be a DataFrame, or have two axes. Received: shape {table.shape}.")
+    return pd.DataFrame(table, columns=[f"x{number}" for number in range(table.shape[1])])
+
+
+def _is_number(column):
+    return pd.api.types.is_numeric_dtype(column)
+
+
+def _is_category(column):
+    kinds = pd.api.types
+    return isinstance(column.dtype, pd.CategoricalDtype) or (
+        kinds.is_string_dtype(column) or kinds.is_object_dtype(column)
+    )
+
+
+def _finite(name, column):
+    values = column.astype("float64")
+    if np.isinf(values).any():
+        raise ValueError(
+            f"X must be finite. Received: {int(np.isinf(values).sum())} infinite values in "
+            f"{name!r}. Replace them by numbers, or by missing values."
+        )
+    return values
+
+
+def _encode_number(name, column, learned):
+    if not _is_number(column):
+        example = column.dropna().iloc[:1].tolist()
+        if example:
+            raise ValueError(
+                f"Column {name!r} of X held numbers in training. Received: {column.dtype}, such as "
+                f"{example[0]!r}. Convert it with pd.to_numeric."
+            )
+    values = _finite(name, column).fillna(learned["median"])
+    return ((values - learned["mean"]) / learned["scale"]).to_numpy()[:, None]
+
+
+def _encode_category(name, column, learned):
+    values = column.astype(object).where(column.isna(), column.astype(str))
+    unknown = values[values.notna() & ~values.isin(learned["categories"])]
+    if len(unknown):
+        _warn(
+            f"{len(unknown)} rows have a category of {name!r} that no training row had "
+            f"({', '.join(unknown.unique()[:3])}). They count as none of the known ones."
+        )
+    encoder = OneHotEncoder(
+        categories=[np.array(learned["categories"], dtype=object)],
+        handle_unknown="ignore",
+        sparse_output=False,
+        dtype="float32",
+    )
+    cells = values.where(values.notna(), None).to_numpy(dtype=object)[:, None]
+    return encoder.fit([[learned["categories"][0]]]).transform(cells)
+
+
+def _warn(message):
+    warnings.warn(message, UserWarning, stacklevel=2)

@@ -1,0 +1,326 @@
+"""FairMEDL, one keras.Model with optional parts, and the cluster predictor."""
+
+import numpy as np
+
+from fairmedl_lite.layers import PACKAGE, GradientReversal, RandomEffects, keras, ops
+
+ADVERSARY_UNITS = 32
+
+
+def mix(fixed, random):
+    """The mixing function f_M: fixed and random effects add up on the link scale."""
+    return fixed + random
+
+
+def bernoulli_loss(outcome, logit):
+    """Negative log likelihood of each row's 0/1 outcome: `(batch,)`."""
+    return ops.squeeze(ops.softplus(logit) - outcome * logit, axis=-1)
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class FairnessAdversary(keras.layers.Layer):
+    """Predicts the sensitive attributes from a prediction and the outcome (A_F, A_M).
+
+    Reading the outcome too is what aims at equalized odds (Zhang, Lemoine, Mitchell 2018). Its
+    gradient reaches the prediction reversed. Several adversaries, one for each prediction they
+    read, share nothing but the step in which they are computed.
+
+    Args:
+        group_counts: Integers. How many groups each attribute has.
+        readers: Integer. How many adversaries.
+        weight: Float, zero or more. The lambda of the term in the loss.
+        units: Integer. Hidden units.
+        seed: Integer. Seeds the initial weights.
+
+    Call arguments:
+        logits: Tensor of shape `(readers, batch, 1)`: the prediction each of them reads.
+        outcome: Tensor of shape `(batch, 1)`.
+
+    Output shape:
+        `(readers, batch, attributes, most groups)`: log probabilities; an attribute with fewer
+        groups has very negative ones in the columns beyond.
+    """
+
+    def __init__(self, group_counts, readers=1, weight=1.0, units=32, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.group_counts = tuple(int(count) for count in group_counts)
+        self.readers, self.units, self.seed = readers, units, seed
+        self.weight = float(weight)
+        self.reversal = GradientReversal(weight)
+        self.absent = np.where(group_mask(self.group_counts), 0.0, -1e9).astype("float32")
+
+    def build(self, logits_shape, outcome_shape=None):
+        self.hidden_kernel, self.hidden_bias = self._add_dense("hidden", 3, self.units, 0)
+        self.head_kernel, self.head_bias = self._add_dense("head", self.units, self.absent.size, 1)
+
+    def _add_dense(self, name, inputs, units, number):
+        seed = self.seed if self.seed is None else self.seed + number
+        kernel = self.add_weight(
+            shape=(self.readers, inputs, units),
+            initializer=keras.initializers.RandomNormal(stddev=inputs**-0.5, seed=seed),
+            name=f"{name}_kernel",
+        )
+        bias = self.add_weight(
+            shape=(self.readers, 1, units), initializer="zeros", name=f"{name}_bias"
+        )
+        return kernel, bias
+
+    def call(self, logits, outcome):
+        logits = self.reversal(logits)
+        outcome = ops.broadcast_to(outcome, ops.shape(logits))
+        reading = ops.concatenate([logits, outcome, logits * outcome], axis=-1)
+        hidden = ops.relu(ops.matmul(reading, self.hidden_kernel) + self.hidden_bias)
+        scores = ops.matmul(hidden, self.head_kernel) + self.head_bias
+        return ops.log_softmax(
+            ops.reshape(scores, (self.readers, -1, *self.absent.shape)) + self.absent
+        )
+
+    def get_config(self):
+        names = ("group_counts", "readers", "weight", "units", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def group_mask(group_counts):
+    """Which columns belong to a group: `(attributes, most groups)`."""
+    return np.arange(max(group_counts)) < np.array(group_counts)[:, None]
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class FairMEDL(keras.Model):
+    """Fair mixed effects deep learning for a 0/1 outcome (arXiv 2310.03146).
+
+    The fixed effects are a network, the random effects a layer on its last hidden layer, and
+    `mix` adds the two. `fit` minimises, in one pass for networks and adversaries,
+
+        L(y, y_M) + lam_F L(y, y_F) + lam_K KL(q(U) || p(U)) / N
+          - lam_g CCE(z, z_hat) - lam_FE CCE(s, s_hat of A_F) - lam_ME CCE(s, s_hat of A_M)
+
+    where every adversary minimises its own cross-entropy. A part with weight 0 is left out.
+
+    Args:
+        num_rows: Integer N. How many training rows the posterior is learned from.
+        num_clusters: Integer. How many clusters are seen.
+        group_counts: Integers. How many groups each sensitive attribute has.
+        hidden: Integers. Units of the hidden layers; `()` makes the fixed effects linear.
+        random_effects: `"slopes"` (an intercept and slopes on the last hidden layer),
+            `"intercept"` or `None`.
+        cluster_adversary: Float lam_g.
+        fairness: Float lam_FE = lam_ME.
+        fairness_on: Which predictions the fairness adversaries read: `"fixed"`, `"mixed"`.
+        fixed_loss: Float lam_F. `None` is 1 with an adversary and 0 without one, where any
+            other weight would pull the likelihood's coefficients towards the pooled fit.
+        kl_weight: Float lam_K. 1 is the likelihood's own.
+        seed: Integer. Seeds initial weights and draws.
+
+    Call arguments:
+        inputs: Dictionary with `"x"`, float of shape `(batch, columns)`, and `"clusters"`, as
+            `RandomEffects` takes them.
+
+    Returns:
+        Dictionary of logits of shape `(batch, 1)`: `"fixed"`, `"random"`, `"mixed"`, and
+        `"prior_scale"`, the standard deviation of a new cluster's effect.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_rows,
+        num_clusters,
+        group_counts=(),
+        hidden=(64, 32, 16),
+        random_effects="slopes",
+        cluster_adversary=0.1,
+        fairness=0.2,
+        fairness_on=("fixed", "mixed"),
+        fixed_loss=None,
+        kl_weight=1.0,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.config = {
+            "num_rows": int(num_rows),
+            "num_clusters": int(num_clusters),
+            "group_counts": tuple(group_counts),
+            "hidden": tuple(hidden),
+            "random_effects": random_effects,
+            "cluster_adversary": float(cluster_adversary),
+            "fairness": float(fairness),
+            "fairness_on": tuple(fairness_on),
+            "fixed_loss": fixed_loss,
+            "kl_weight": float(kl_weight),
+            "seed": seed,
+        }
+        adversarial = cluster_adversary > 0 or fairness > 0
+        self.fixed_loss = float(adversarial if fixed_loss is None else fixed_loss)
+        seeds = np.random.SeedSequence(seed).generate_state(len(hidden) + 6).tolist()
+        self.hidden_layers = [_dense(units, seeds.pop(), activation="relu") for units in hidden]
+        self.fixed_head = _dense(1, seeds.pop())
+        self.random_effects = random_effects and RandomEffects(num_clusters, seed=seeds.pop())
+        self.cluster_adversary = cluster_adversary and keras.Sequential(
+            [
+                GradientReversal(cluster_adversary),
+                _dense(ADVERSARY_UNITS, seeds.pop(), activation="relu"),
+                _dense(num_clusters, seeds.pop()),
+            ]
+        )
+        self.fairness_adversary = fairness and FairnessAdversary(
+            group_counts, len(fairness_on), fairness, seed=seeds.pop()
+        )
+        self.term_metrics = {name: keras.metrics.Mean(name) for name in self._term_names()}
+
+    def build(self, input_shape):
+        width = input_shape["x"][-1]
+        widths = [width, *self.config["hidden"]]
+        for layer, units in zip(self.hidden_layers, widths[:-1], strict=True):
+            layer.build((None, units))
+        self.fixed_head.build((None, widths[-1]))
+        if self.random_effects:
+            slopes = widths[-1] if self.config["random_effects"] == "slopes" else 0
+            self.random_effects.build((None, slopes))
+        if self.cluster_adversary:
+            self.cluster_adversary.build((None, sum(widths[1:])))
+        if self.fairness_adversary:
+            self.fairness_adversary.build((None, None, 1))
+        self.built = True
+
+    def call(self, inputs, training=False):
+        activations = [inputs["x"]]
+        for layer in self.hidden_layers:
+            activations.append(layer(activations[-1]))
+        fixed = self.fixed_head(activations[-1])
+        outputs = {"fixed": fixed, "mixed": fixed}
+        if self.random_effects:
+            slopes = self.config["random_effects"] == "slopes"
+            features = activations[-1] if slopes else activations[-1][:, :0]
+            random = self.random_effects(features, inputs["clusters"], training=training)
+            outputs |= {"random": random, "mixed": mix(fixed, random)}
+            if not training:
+                outputs["prior_scale"] = self.random_effects.prior_scale(features)
+        if training and self.cluster_adversary:
+            outputs["clusters"] = self.cluster_adversary(ops.concatenate(activations[1:], axis=-1))
+        return outputs
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        terms = {name: 0.0 for name in self.term_metrics}
+        mean = _weighted_mean(sample_weight)
+        outcome = y["outcome"]
+        terms["mixed"] = mean(bernoulli_loss(outcome, y_pred["mixed"]))
+        loss = terms["mixed"]  # L(y, y_M)
+        if "fixed" in terms:
+            terms["fixed"] = mean(bernoulli_loss(outcome, y_pred["fixed"]))
+            loss += self.fixed_loss * terms["fixed"]  # lam_F L(y, y_F)
+        if "kl" in terms:
+            terms["kl"] = self.random_effects.kl() / self.config["num_rows"]
+            loss += self.config["kl_weight"] * terms["kl"]  # lam_K KL(q(U) || p(U))
+        if not training:
+            return loss
+        # The adversaries' terms enter with a plus: the reversal turns their sign for FE and RE.
+        if "cluster_adversary" in terms:
+            terms["cluster_adversary"] = mean(
+                keras.losses.sparse_categorical_crossentropy(
+                    x["clusters"], y_pred["clusters"], from_logits=True
+                )
+            )
+            loss += terms["cluster_adversary"]  # lam_g CCE(z, z_hat)
+        if self.fairness_adversary:
+            losses = self._fairness_losses(y, y_pred)
+            for number, name in enumerate(self.config["fairness_on"]):
+                terms[f"fairness_{name}"] = mean(losses[number])
+                loss += terms[f"fairness_{name}"]  # lam_FE, lam_ME CCE(s, s_hat)
+        for name, value in terms.items():
+            self.term_metrics[name].update_state(value)
+        return loss
+
+    def _fairness_losses(self, y, y_pred):
+        """Cross-entropy of each adversary and row, mean over attributes: `(readers, batch)`."""
+        logits = ops.stack([y_pred[name] for name in self.config["fairness_on"]])
+        guesses = self.fairness_adversary(logits, y["outcome"])
+        return -ops.sum(y["groups"] * guesses, axis=(2, 3)) / guesses.shape[2]
+
+    def _term_names(self):
+        names = ["mixed"]
+        if self.random_effects:
+            names += ["fixed", "kl"]
+        if self.cluster_adversary:
+            names += ["cluster_adversary"]
+        if self.fairness_adversary:
+            names += [f"fairness_{name}" for name in self.config["fairness_on"]]
+        return names
+
+    def get_config(self):
+        return self.config
+
+
+def balanced_targets(groups, outcome, group_counts, sample_weight=None):
+    """Targets of the fairness adversaries: one-hot groups, weighted by 1 / n(s, y).
+
+    Every cell of a group and an outcome that occurs then weighs the same in the cross-entropy,
+    however many rows it has. The weights of an attribute have a mean of 1.
+
+    Args:
+        groups: Integer array of shape `(rows, attributes)`.
+        outcome: 0/1 array of shape `(rows,)`.
+        group_counts: Integers. How many groups each attribute has.
+        sample_weight: Array of shape `(rows,)` with mean 1, or `None`.
+
+    Returns:
+        Float32 array of shape `(rows, attributes, most groups)`.
+    """
+    targets = np.zeros((*groups.shape, max(group_counts)), dtype="float32")
+    rows = np.arange(len(groups))
+    for number, count in enumerate(group_counts):
+        cell = groups[:, number] * 2 + outcome.astype(int)
+        sizes = np.bincount(cell, weights=sample_weight, minlength=2 * count)
+        share = len(rows) / np.count_nonzero(sizes)
+        targets[rows, number, groups[:, number]] = share / sizes[cell]
+    return targets
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ClusterPredictor(keras.Model):
+    """Infers a soft membership over the seen clusters from x (the Z-predictor), trained apart.
+
+    Args:
+        num_clusters: Integer. How many clusters are seen.
+        hidden: Integers. Units of the hidden layers.
+        seed: Integer. Seeds the initial weights.
+
+    Call arguments:
+        inputs: Float tensor of shape `(batch, columns)`.
+
+    Returns:
+        Probabilities of shape `(batch, num_clusters)`.
+    """
+
+    def __init__(self, num_clusters, hidden=(64, 32), seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.config = {"num_clusters": int(num_clusters), "hidden": tuple(hidden), "seed": seed}
+        seeds = np.random.SeedSequence(seed).generate_state(len(hidden) + 1).tolist()
+        self.hidden_layers = [_dense(units, seeds.pop(), activation="relu") for units in hidden]
+        self.membership = _dense(num_clusters, seeds.pop(), activation="softmax")
+
+    def build(self, input_shape):
+        widths = [input_shape[-1], *self.config["hidden"]]
+        for layer, units in zip([*self.hidden_layers, self.membership], widths, strict=True):
+            layer.build((None, units))
+        self.built = True
+
+    def call(self, inputs):
+        for layer in self.hidden_layers:
+            inputs = layer(inputs)
+        return self.membership(inputs)
+
+    def get_config(self):
+        return self.config
+
+
+def _dense(units, seed, activation=None):
+    initializer = keras.initializers.GlorotUniform(seed=int(seed))
+    return keras.layers.Dense(units, activation=activation, kernel_initializer=initializer)
+
+
+def _weighted_mean(sample_weight):
+    if sample_weight is None:
+        return ops.mean
+    return lambda loss: ops.mean(loss * sample_weight)

@@ -1,0 +1,135 @@
+"""Seen and unseen clusters; train, validation and test rows."""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from fairmedl_lite.datasets import ClusteredData
+
+FOLDS = 5  # one fold tests, one validates, three train: 60 / 20 / 20
+
+
+@dataclass(frozen=True)
+class Split:
+    """Four parts of one data set. No row is in two of them.
+
+    Args:
+        train: Rows to fit on, from seen clusters.
+        validation: Rows to choose thresholds and settings on, from seen clusters.
+        test_seen: Rows to report on, from seen clusters.
+        test_unseen: All rows of the clusters that were held out whole.
+    """
+
+    train: ClusteredData
+    validation: ClusteredData
+    test_seen: ClusteredData
+    test_unseen: ClusteredData
+
+    def __repr__(self):
+        parts = ", ".join(f"{name} {len(part):,}" for name, part in vars(self).items())
+        return f"Split({parts} rows)"
+
+
+def split(data, *, unseen_clusters, seed, keep_together=None):
+    """Hold out whole clusters, then cut the seen ones 60 / 20 / 20.
+
+    Rows of seen clusters are stratified by cluster and, for a classification, by outcome.
+
+    Args:
+        data: A `ClusteredData`.
+        unseen_clusters: Labels of the clusters to hold out, or a fraction of the clusters in
+            `[0, 1)`, of which at least one is drawn if the fraction is above 0.
+        seed: Integer. The same seed gives the same split.
+        keep_together: Series or array of shape `(rows,)`. Rows with the same value (a patient)
+            stay in one part, as far as the seen clusters go.
+
+    Returns:
+        A `Split`.
+
+    Raises:
+        ValueError: If a label is no cluster of the data, no cluster would stay seen, or
+            `keep_together` has missing values, another length, or fewer than five values.
+    """
+    unseen = _choose_unseen(data.clusters, unseen_clusters, np.random.default_rng(seed))
+    is_unseen = data.clusters.isin(unseen).to_numpy()
+    seen = np.flatnonzero(~is_unseen)
+    groups = _check_keep_together(keep_together, data, seen)
+    strata = data.clusters.astype(str)
+    if data.task == "classification":
+        strata = strata + " / " + data.y.astype(str)
+    fold = _folds(strata.iloc[seen], groups, seed)
+    return Split(
+        train=data.take(seen[fold >= 2]),
+        validation=data.take(seen[fold == 1]),
+        test_seen=data.take(seen[fold == 0]),
+        test_unseen=data.take(np.flatnonzero(is_unseen)),
+    )
+
+
+def _choose_unseen(clusters, unseen_clusters, random):
+    labels = pd.unique(clusters)
+    if isinstance(unseen_clusters, str):
+        raise ValueError(
+            "unseen_clusters must be a list of labels or a fraction. "
+            f"Received: the string {unseen_clusters!r}. Pass [{unseen_clusters!r}]."
+        )
+    if np.isscalar(unseen_clusters):
+        if not 0 <= unseen_clusters < 1:
+            raise ValueError(
+                "unseen_clusters as a fraction must lie in [0, 1). "
+                f"Received: {unseen_clusters!r}. To hold out named clusters pass a list."
+            )
+        unseen = random.permutation(labels)[: math.ceil(unseen_clusters * len(labels))]
+    else:
+        unseen = list(unseen_clusters)
+    unknown = sorted(set(unseen) - set(labels), key=str)
+    if unknown:
+        raise ValueError(
+            f"unseen_clusters must be clusters of the data. Received: {unknown}, "
+            f"not among {sorted(labels, key=str)[:10]}."
+        )
+    if len(set(unseen)) == len(labels):
+        raise ValueError(
+            f"At least one cluster must stay seen. Received: all {len(labels)} as unseen."
+        )
+    return unseen
+
+
+def _check_keep_together(keep_together, data, seen):
+    if keep_together is None:
+        return None
+    values = pd.Series(np.asarray(keep_together))
+    if len(values) != len(data):
+        raise ValueError(
+            f"keep_together must have a value for each of the {len(data)} rows. "
+            f"Received: {len(values)}."
+        )
+    if values.isna().any():
+        raise ValueError(
+            "keep_together must have no missing values. "
+            f"Received: {int(values.isna().sum())} missing. Give such rows a value of their own."
+        )
+    if values.iloc[seen].nunique() < FOLDS:
+        raise ValueError(
+            f"keep_together needs at least {FOLDS} different values among the seen clusters. "
+            f"Received: {values.iloc[seen].nunique()}."
+        )
+    return values.iloc[seen].to_numpy()
+
+
+def _folds(strata, groups, seed):
+    """Number the fold of each row; a stratum smaller than the folds goes where it fits."""
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+    counts = strata.map(strata.value_counts())
+    strata = strata.where(counts >= FOLDS, "rare")
+    fold = np.empty(len(strata), dtype=int)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        parts = splitter(FOLDS, shuffle=True, random_state=seed).split(strata, strata, groups)
+        for number, (_, rows) in enumerate(parts):
+            fold[rows] = number
+    return fold
