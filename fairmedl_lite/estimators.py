@@ -110,7 +110,8 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
             sample_weight = inputs.check_weights(sample_weight)
         self._set_columns()
         with _seeded(self.seed):
-            self._assemble(self._model_config(len(x)))
+            rate = np.average(outcome, weights=sample_weight)
+            self._assemble(self._model_config(len(x), rate))
             targets = {"outcome": outcome[:, None]}
             if self.fairness:
                 targets["groups"] = self._group_targets(groups, outcome, sample_weight)
@@ -284,7 +285,7 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
         self.feature_names_in_ = np.array(list(self.encoder_.columns), dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
 
-    def _model_config(self, rows):
+    def _model_config(self, rows, base_rate):
         parts = (
             "hidden",
             "random_effects",
@@ -298,6 +299,7 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
             "num_rows": rows,
             "num_clusters": len(self.clusters_),
             "group_counts": tuple(len(groups) for groups in self.groups_.values()),
+            "base_rate": float(base_rate),
             **{name: getattr(self, name) for name in parts},
         }
 

@@ -1,10 +1,13 @@
 """FairMEDL, one keras.Model with optional parts, and the cluster predictor."""
 
+import math
+
 import numpy as np
 
 from fairmedl_lite.layers import PACKAGE, GradientReversal, RandomEffects, keras, ops
 
 ADVERSARY_UNITS = 32
+SHARPNESS = 3.0  # of the soft decision that fairness is asked of
 
 
 def mix(fixed, random):
@@ -22,11 +25,15 @@ class FairnessAdversary(keras.layers.Layer):
     """Predicts the sensitive attributes from a prediction and the outcome (A_F, A_M).
 
     Reading the outcome too is what aims at equalized odds (Zhang, Lemoine, Mitchell 2018). Its
-    gradient reaches the prediction reversed. Several adversaries, one for each prediction they
-    read, share nothing but the step in which they are computed.
+    gradient reaches the prediction reversed. What it reads is the soft decision
+    `2 sigmoid(3 (logit - logit of the base rate)) - 1`. That is close to the decision whose
+    rates are compared, and it is bounded: a network that can scale up what its adversary reads
+    can make the adversary's loss as large as it likes. Several adversaries, one for each
+    prediction they read, share nothing but the step in which they are computed.
 
     Args:
         group_counts: Integers. How many groups each attribute has.
+        base_rate: Float in (0, 1). The share of positive rows.
         readers: Integer. How many adversaries.
         weight: Float, zero or more. The lambda of the term in the loss.
         units: Integer. Hidden units.
@@ -41,13 +48,18 @@ class FairnessAdversary(keras.layers.Layer):
         groups has very negative ones in the columns beyond.
     """
 
-    def __init__(self, group_counts, readers=1, weight=1.0, units=32, seed=None, **kwargs):
+    def __init__(
+        self, group_counts, base_rate, readers=1, weight=1.0, units=32, seed=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.group_counts = tuple(int(count) for count in group_counts)
+        self.base_rate = float(base_rate)
         self.readers, self.units, self.seed = readers, units, seed
         self.weight = float(weight)
         self.reversal = GradientReversal(weight)
-        self.absent = np.where(group_mask(self.group_counts), 0.0, -1e9).astype("float32")
+        most = np.arange(max(self.group_counts))
+        absent = most >= np.array(self.group_counts)[:, None]  # (attributes, most groups)
+        self.absent = np.where(absent, -1e9, 0.0).astype("float32")
 
     def build(self, logits_shape, outcome_shape=None):
         self.hidden_kernel, self.hidden_bias = self._add_dense("hidden", 3, self.units, 0)
@@ -66,9 +78,10 @@ class FairnessAdversary(keras.layers.Layer):
         return kernel, bias
 
     def call(self, logits, outcome):
-        logits = self.reversal(logits)
-        outcome = ops.broadcast_to(outcome, ops.shape(logits))
-        reading = ops.concatenate([logits, outcome, logits * outcome], axis=-1)
+        threshold = math.log(self.base_rate / (1 - self.base_rate))
+        decision = ops.tanh(SHARPNESS / 2 * (self.reversal(logits) - threshold))
+        outcome = ops.broadcast_to(outcome, ops.shape(decision))
+        reading = ops.concatenate([decision, outcome, decision * outcome], axis=-1)
         hidden = ops.relu(ops.matmul(reading, self.hidden_kernel) + self.hidden_bias)
         scores = ops.matmul(hidden, self.head_kernel) + self.head_bias
         return ops.log_softmax(
@@ -76,13 +89,8 @@ class FairnessAdversary(keras.layers.Layer):
         )
 
     def get_config(self):
-        names = ("group_counts", "readers", "weight", "units", "seed")
+        names = ("group_counts", "base_rate", "readers", "weight", "units", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def group_mask(group_counts):
-    """Which columns belong to a group: `(attributes, most groups)`."""
-    return np.arange(max(group_counts)) < np.array(group_counts)[:, None]
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -101,6 +109,7 @@ class FairMEDL(keras.Model):
         num_rows: Integer N. How many training rows the posterior is learned from.
         num_clusters: Integer. How many clusters are seen.
         group_counts: Integers. How many groups each sensitive attribute has.
+        base_rate: Float in (0, 1). The share of positive training rows.
         hidden: Integers. Units of the hidden layers; `()` makes the fixed effects linear.
         random_effects: `"slopes"` (an intercept and slopes on the last hidden layer),
             `"intercept"` or `None`.
@@ -127,6 +136,7 @@ class FairMEDL(keras.Model):
         num_rows,
         num_clusters,
         group_counts=(),
+        base_rate=0.5,
         hidden=(64, 32, 16),
         random_effects="slopes",
         cluster_adversary=0.1,
@@ -142,6 +152,7 @@ class FairMEDL(keras.Model):
             "num_rows": int(num_rows),
             "num_clusters": int(num_clusters),
             "group_counts": tuple(group_counts),
+            "base_rate": float(base_rate),
             "hidden": tuple(hidden),
             "random_effects": random_effects,
             "cluster_adversary": float(cluster_adversary),
@@ -165,7 +176,7 @@ class FairMEDL(keras.Model):
             ]
         )
         self.fairness_adversary = fairness and FairnessAdversary(
-            group_counts, len(fairness_on), fairness, seed=seeds.pop()
+            group_counts, base_rate, len(fairness_on), fairness, seed=seeds.pop()
         )
         self.term_metrics = {name: keras.metrics.Mean(name) for name in self._term_names()}
 

@@ -11,7 +11,7 @@ from fairmedl_lite.layers import keras
 MIN_EPOCHS, MIN_STEPS = 20, 1600
 LONGEST = 4  # times the shortest training
 ANNEALED = 0.2  # the share of epochs at the lower learning rate
-TOLERANCE = 0.01  # nats a row, between one quarter of the epochs and the next
+TOLERANCE = 0.02  # nats a row, between one quarter of the epochs and the next
 AVERAGING = 0.98  # momentum of the weights' moving average
 
 
