@@ -17,6 +17,7 @@ _HOME = {
         "group_report",
         "youden_threshold",
     ],
+    "plots": ["Figure", "plot_cluster_effects", "plot_group_rates"],
     "teaching": ["guess"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from scipy.stats import entropy
+from scipy.stats import entropy, norm
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
@@ -154,6 +154,42 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
         """Accuracy. Arguments as in `predict_proba` and `fit`."""
         predicted = self.predict(X, clusters=clusters, effects=effects, unseen=unseen)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
+
+    def cluster_effects(self, X, *, clusters, level=0.9):
+        """The random effect of each cluster, averaged over its rows, with a posterior interval.
+
+        The posterior is mean-field, so the interval leaves out what the effects share.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: Series of shape `(rows,)`, of seen clusters.
+            level: Float in (0, 1). The probability that the interval holds.
+
+        Returns:
+            DataFrame with `cluster`, `rows`, and on the logit scale `mean`, `sd`, `low`, `high`.
+        """
+        check_is_fitted(self, "model_")
+        if not self.random_effects:
+            raise ValueError("cluster_effects needs random effects. Received: a model without.")
+        inputs.check_rows(X=X, clusters=clusters)
+        ids = self._cluster_ids(clusters, None, len(X))
+        activations = self.model_.activations(self.encoder_.transform(X))
+        features = pd.DataFrame(np.asarray(self.model_.slope_features(activations))).groupby(ids)
+        average = features.mean().to_numpy("float32")
+        present = np.unique(ids)
+        mean = np.asarray(self.model_.random_effects(average, present))[:, 0]
+        sd = np.asarray(self.model_.random_effects.posterior_scale(average, present))[:, 0]
+        half = norm.ppf((1 + level) / 2) * sd
+        return pd.DataFrame(
+            {
+                "cluster": self.clusters_[present],
+                "rows": np.bincount(ids)[present],
+                "mean": mean,
+                "sd": sd,
+                "low": mean - half,
+                "high": mean + half,
+            }
+        )
 
     def save(self, path):
         """Write the fitted model to one file: a zip of JSON and arrays.

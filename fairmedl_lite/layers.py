@@ -114,16 +114,19 @@ class RandomEffects(keras.layers.Layer):
         )
 
     def call(self, features, clusters, training=False):
+        mean, _ = self.standardised_posterior()
         design = self._scaled_design(features)  # (batch, effects)
-        mean, scale = self.standardised_posterior()
         output = ops.sum(design * self._of_rows(mean, clusters), axis=-1, keepdims=True)
         if not training:
             return output
-        variance = ops.sum(
-            ops.square(design * self._of_rows(scale, clusters)), axis=-1, keepdims=True
-        )
         noise = keras.random.normal(ops.shape(output), seed=self.seed_generator)
-        return output + ops.sqrt(variance + keras.config.epsilon()) * noise
+        return output + self.posterior_scale(features, clusters) * noise
+
+    def posterior_scale(self, features, clusters):
+        """Standard deviation of the effect on each row under the posterior: `(batch, 1)`."""
+        _, scale = self.standardised_posterior()
+        parts = ops.square(self._scaled_design(features) * self._of_rows(scale, clusters))
+        return ops.sqrt(ops.sum(parts, axis=-1, keepdims=True) + keras.config.epsilon())
 
     def kl(self):
         """KL(q(U) || p(U)), summed over clusters and effects, in nats."""

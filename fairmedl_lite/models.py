@@ -196,14 +196,11 @@ class FairMEDL(keras.Model):
         self.built = True
 
     def call(self, inputs, training=False):
-        activations = [inputs["x"]]
-        for layer in self.hidden_layers:
-            activations.append(layer(activations[-1]))
+        activations = self.activations(inputs["x"])
         fixed = self.fixed_head(activations[-1])
         outputs = {"fixed": fixed, "mixed": fixed}
         if self.random_effects:
-            slopes = self.config["random_effects"] == "slopes"
-            features = activations[-1] if slopes else activations[-1][:, :0]
+            features = self.slope_features(activations)
             random = self.random_effects(features, inputs["clusters"], training=training)
             outputs |= {"random": random, "mixed": mix(fixed, random)}
             if not training:
@@ -211,6 +208,18 @@ class FairMEDL(keras.Model):
         if training and self.cluster_adversary:
             outputs["clusters"] = self.cluster_adversary(ops.concatenate(activations[1:], axis=-1))
         return outputs
+
+    def activations(self, x):
+        """The input, and what each hidden layer makes of it: a list of `(batch, units)`."""
+        activations = [x]
+        for layer in self.hidden_layers:
+            activations.append(layer(activations[-1]))
+        return activations
+
+    def slope_features(self, activations):
+        """What the random slopes stand on: the last hidden layer, or nothing, `(batch, 0)`."""
+        slopes = self.config["random_effects"] == "slopes"
+        return activations[-1] if slopes else activations[-1][:, :0]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         terms = {name: 0.0 for name in self.term_metrics}
