@@ -53,12 +53,12 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
         hidden=(64, 32, 16),
         random_effects="slopes",
         cluster_adversary=0.1,
-        fairness=0.2,
+        fairness=1.0,
         fairness_on=("fixed", "mixed"),
         cluster_predictor=False,
         epochs=None,
         batch_size=256,
-        learning_rate=2e-3,
+        learning_rate=1e-3,
         fixed_loss=None,
         seed=0,
     ):
@@ -476,16 +476,19 @@ def _chance_levels(ids, groups, outcome, sample_weight):
     """The cross-entropy, in nats, of an adversary that knows only how frequent each answer is."""
     levels = {}
     if ids[0] >= 0:
-        levels["cluster_adversary"] = entropy(np.bincount(ids, weights=sample_weight))
+        levels["cluster_adversary"] = float(entropy(np.bincount(ids, weights=sample_weight)))
     if groups is not None:
-        levels["fairness"] = np.mean([_balanced_chance(column, outcome) for column in groups.T])
-    return {name: float(level) for name, level in levels.items()}
+        levels["fairness"] = _fairness_chance(groups, outcome)
+    return levels
 
 
-def _balanced_chance(groups, outcome):
-    """The same where every cell of a group and an outcome weighs the same."""
-    cells = np.array([len(np.unique(groups[outcome == value])) for value in (0, 1)])
-    return np.sum(cells * np.log(cells)) / cells.sum()
+def _fairness_chance(groups, outcome):
+    """The same where the groups weigh the same: the logarithm of how many there are."""
+    from fairmedl_lite.models import OUTCOME_SHARES, attribute_weights
+
+    counts = [[len(np.unique(column[outcome == y])) for y in (0, 1)] for column in groups.T]
+    weights = attribute_weights(groups.max(axis=0) + 1)
+    return float(np.mean(weights * (np.log(counts) @ OUTCOME_SHARES)))
 
 
 def _sigmoid(logit):

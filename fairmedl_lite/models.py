@@ -7,6 +7,7 @@ import numpy as np
 from fairmedl_lite.layers import PACKAGE, GradientReversal, RandomEffects, keras, ops
 
 ADVERSARY_UNITS = 32
+OUTCOME_SHARES = (0.25, 0.75)  # of negative and positive rows in a fairness adversary's loss
 SHARPNESS = 3.0  # of the soft decision that fairness is asked of
 
 
@@ -140,7 +141,7 @@ class FairMEDL(keras.Model):
         hidden=(64, 32, 16),
         random_effects="slopes",
         cluster_adversary=0.1,
-        fairness=0.2,
+        fairness=1.0,
         fairness_on=("fixed", "mixed"),
         fixed_loss=None,
         kl_weight=1.0,
@@ -275,8 +276,10 @@ class FairMEDL(keras.Model):
 def balanced_targets(groups, outcome, group_counts, sample_weight=None):
     """Targets of the fairness adversaries: one-hot groups, weighted by 1 / n(s, y).
 
-    Every cell of a group and an outcome that occurs then weighs the same in the cross-entropy,
-    however many rows it has. The weights of an attribute have a mean of 1.
+    The groups of an attribute then weigh the same, however many rows they have. Positive rows
+    carry three quarters of an attribute's weight, since true positive rates rest on few rows,
+    and an attribute of K groups weighs K - 1: so many differences it can have. Both were chosen
+    on validation rows.
 
     Args:
         groups: Integer array of shape `(rows, attributes)`.
@@ -285,16 +288,23 @@ def balanced_targets(groups, outcome, group_counts, sample_weight=None):
         sample_weight: Array of shape `(rows,)` with mean 1, or `None`.
 
     Returns:
-        Float32 array of shape `(rows, attributes, most groups)`.
+        Float32 array of shape `(rows, attributes, most groups)`. All its weights, times
+        `sample_weight`, add up to one for each row and attribute.
     """
     targets = np.zeros((*groups.shape, max(group_counts)), dtype="float32")
-    rows = np.arange(len(groups))
-    for number, count in enumerate(group_counts):
-        cell = groups[:, number] * 2 + outcome.astype(int)
-        sizes = np.bincount(cell, weights=sample_weight, minlength=2 * count)
-        share = len(rows) / np.count_nonzero(sizes)
-        targets[rows, number, groups[:, number]] = share / sizes[cell]
+    rows, outcome = np.arange(len(groups)), outcome.astype(int)
+    for number, weight in enumerate(attribute_weights(group_counts)):
+        cell = groups[:, number] + group_counts[number] * outcome
+        sizes = np.bincount(cell, sample_weight, 2 * group_counts[number])
+        share = np.array(OUTCOME_SHARES) / np.count_nonzero(sizes.reshape(2, -1), axis=1)
+        targets[rows, number, groups[:, number]] = weight * len(rows) * share[outcome] / sizes[cell]
     return targets
+
+
+def attribute_weights(group_counts):
+    """How much each attribute weighs in a fairness adversary's loss: K - 1, with a mean of 1."""
+    differences = np.array(group_counts) - 1
+    return differences / differences.mean()
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
