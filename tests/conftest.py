@@ -1,0 +1,57 @@
+"""A small clustered data set, and models fitted to it once for the whole session."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fairmedl_lite.datasets import ClusteredData
+from fairmedl_lite.estimators import FairMEDLClassifier
+
+TINY = {"hidden": (4,), "epochs": 2, "batch_size": 64, "seed": 0}
+
+
+def make_rows(rows=240, seed=0):
+    """Numbers, strings and missing values; three clusters of unlike base rates; two attributes."""
+    random = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "age": random.integers(18, 80, rows).astype(float),
+            "score": random.normal(size=rows),
+            "job": random.choice(["cook", "nurse", "smith"], rows),
+        }
+    )
+    clusters = pd.Series(random.choice(["east", "north", "south"], rows), name="region")
+    base = clusters.map({"east": -1.0, "north": 0.0, "south": 1.0})
+    y = (table["score"] + base + random.normal(size=rows) > 0).astype(int).rename("y")
+    table.loc[::9, "age"] = np.nan
+    sensitive = pd.DataFrame(
+        {
+            "sex": random.choice(["f", "m"], rows),
+            "band": random.choice(["old", "middle", "young"], rows),
+        }
+    )
+    return ClusteredData(table, y, clusters, sensitive, "classification", "tiny")
+
+
+def fit(data, **settings):
+    """A tiny classifier fitted to all of the data."""
+    model = FairMEDLClassifier(**TINY | settings)
+    return model.fit(data.x, data.y, clusters=data.clusters, sensitive_features=data.sensitive)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    return make_rows()
+
+
+@pytest.fixture(scope="session")
+def full(tiny):
+    """A model with every part."""
+    return fit(tiny, cluster_predictor=True)
+
+
+@pytest.fixture(scope="session")
+def plain(tiny):
+    """A plain network that never saw a cluster or an attribute."""
+    model = FairMEDLClassifier(**TINY, random_effects=None, cluster_adversary=0, fairness=0)
+    return model.fit(tiny.x, tiny.y)

@@ -1,0 +1,176 @@
+"""Adult is what the design says it is, and a ClusteredData keeps its parts together."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fairmedl_lite
+from fairmedl_lite.datasets import ClusteredData, age_band, load_adult
+
+BUNDLED = Path(fairmedl_lite.__file__).parent / "data" / "adult.csv.gz"
+
+
+@pytest.fixture(scope="module")
+def adult():
+    return load_adult()
+
+
+def test_adult_has_the_rows_and_clusters_of_the_design(adult):
+    assert len(adult) == 46_033
+    assert adult.dropped == {"unknown occupation": 2_809}
+    assert adult.clusters.nunique() == 14 and adult.clusters.notna().all()
+    assert (adult.task, adult.name) == ("classification", "Adult")
+    assert "46,033 rows" in repr(adult) and "14 clusters" in repr(adult)
+
+
+@pytest.mark.parametrize(
+    "occupation, rows",
+    [("Prof-specialty", 6_172), ("Sales", 5_504), ("Priv-house-serv", 242), ("Armed-Forces", 15)],
+)
+def test_adult_cluster_sizes(adult, occupation, rows):
+    assert (adult.clusters == occupation).sum() == rows
+
+
+def test_adult_outcome(adult):
+    assert adult.y.value_counts().to_dict() == {0: 34_611, 1: 11_422}
+
+
+def test_adult_x_holds_neither_outcome_nor_cluster_nor_weight(adult):
+    assert set(adult.x) == {
+        *["age", "workclass", "education", "education_num", "marital_status", "relationship"],
+        *["race", "sex", "capital_gain", "capital_loss", "hours_per_week", "native_country"],
+    }
+    assert not (adult.x == "?").any(axis=None)
+    assert adult.x["native_country"].isna().any()
+
+
+def test_adult_without_sensitive_columns():
+    adult = load_adult(sensitive_in_x=False)
+    assert not {"age", "race", "sex", "marital_status"} & set(adult.x)
+    assert adult.x.shape == (46_033, 8)
+    assert list(adult.sensitive) == ["age", "race", "sex", "marital_status"]
+    assert adult.swaps == {}
+
+
+def test_all_parts_of_adult_share_one_index(adult):
+    for part in (adult.y, adult.clusters, adult.sensitive):
+        assert part.index.equals(adult.x.index)
+    assert adult.x.index.equals(pd.RangeIndex(46_033))
+
+
+@pytest.mark.parametrize(
+    "age, band",
+    [
+        (17, "under 30"),
+        (29, "under 30"),
+        (30, "30-44"),
+        (44, "30-44"),
+        (45, "45-59"),
+        (59, "45-59"),
+        (60, "60 and over"),
+        (90, "60 and over"),
+    ],
+)
+def test_age_bands_at_their_edges(age, band):
+    assert age_band(pd.Series([age])).tolist() == [band]
+
+
+def test_age_bands_of_adult_follow_its_ages(adult):
+    ages = adult.x["age"].groupby(adult.sensitive["age"]).agg(["min", "max"])
+    assert ages.loc["under 30"].tolist() == [17, 29]
+    assert ages.loc["30-44"].tolist() == [30, 44]
+    assert ages.loc["45-59"].tolist() == [45, 59]
+    assert ages.loc["60 and over"].tolist() == [60, 90]
+
+
+@pytest.mark.parametrize(
+    "attribute, raw_of_group",
+    [
+        (
+            "race",
+            {
+                "White": {"White"},
+                "Black": {"Black"},
+                "Asian-Pac-Islander": {"Asian-Pac-Islander"},
+                "Other": {"Other", "Amer-Indian-Eskimo"},
+            },
+        ),
+        (
+            "marital_status",
+            {
+                "never married": {"Never-married"},
+                "married": {"Married-civ-spouse", "Married-AF-spouse"},
+                "divorced": {"Divorced"},
+                "separated": {"Separated", "Married-spouse-absent"},
+                "widowed": {"Widowed"},
+            },
+        ),
+        ("sex", {"Female": {"Female"}, "Male": {"Male"}}),
+    ],
+)
+def test_groups_pool_what_the_design_pools(adult, attribute, raw_of_group):
+    raw = adult.x[attribute].groupby(adult.sensitive[attribute]).agg(set)
+    assert raw.to_dict() == raw_of_group
+
+
+def test_an_age_band_swaps_to_its_median_age(adult):
+    for band, value in adult.swaps["age"].values.items():
+        ages = adult.x["age"][adult.sensitive["age"] == band]
+        assert value == np.median(ages), band
+    assert set(adult.swaps["age"].values) == set(adult.sensitive["age"])
+
+
+def test_a_swap_changes_to_a_value_of_the_same_group(adult):
+    for attribute in ("race", "sex", "marital_status"):
+        swap = adult.swaps[attribute]
+        for group, value in swap.values.items():
+            rows = adult.x[swap.column] == value
+            assert set(adult.sensitive.loc[rows, attribute]) == {group}
+
+
+def test_columns_that_an_attribute_determines_are_linked(adult):
+    assert adult.swaps["sex"].linked["Female"] == {"relationship": {"Husband": "Wife"}}
+    assert adult.swaps["sex"].linked["Male"] == {"relationship": {"Wife": "Husband"}}
+    linked = adult.swaps["marital_status"].linked
+    assert "married" not in linked and len(linked) == 4
+    assert set(linked["divorced"]["relationship"]) == {"Husband", "Wife"}
+
+
+def test_bundled_file_is_small():
+    assert BUNDLED.stat().st_size < 400_000
+
+
+@pytest.mark.skipif("FAIRMEDL_DATA" not in os.environ, reason="FAIRMEDL_DATA names no folder")
+def test_bundled_file_equals_the_source():
+    source = pd.read_parquet(Path(os.environ["FAIRMEDL_DATA"]) / "adult.parquet")
+    source = source.drop(columns=["split", "fnlwgt"]).rename(columns={"y": "income_over_50k"})
+    bundled = pd.read_csv(BUNDLED)
+    assert set(bundled) == set(source)
+    for column in bundled:
+        assert bundled[column].tolist() == source[column].tolist(), column
+
+
+def test_take_by_position_and_by_mask(tiny):
+    by_position, mask = tiny.take([5, 2]), np.zeros(len(tiny), dtype=bool)
+    mask[[2, 5]] = True
+    assert by_position.x.index.tolist() == [5, 2]
+    assert by_position.y.tolist() == tiny.y.iloc[[5, 2]].tolist()
+    assert tiny.take(mask).clusters.index.tolist() == [2, 5]
+    assert tiny.take(mask).sensitive.index.tolist() == [2, 5]
+    assert by_position.name == tiny.name and len(by_position) == 2
+
+
+@pytest.mark.parametrize("part", ["y", "clusters", "sensitive"])
+def test_parts_with_another_index_are_refused(tiny, part):
+    parts = {name: getattr(tiny, name) for name in ("x", "y", "clusters", "sensitive")}
+    parts[part] = parts[part].iloc[::-1]
+    with pytest.raises(ValueError, match=f"x and {part} must share one index"):
+        ClusteredData(**parts, task="classification", name="reversed")
+
+
+def test_unknown_task_is_refused(tiny):
+    with pytest.raises(ValueError, match="task must be .*Received: 'ranking'"):
+        ClusteredData(tiny.x, tiny.y, tiny.clusters, tiny.sensitive, "ranking", "tiny")
