@@ -68,8 +68,6 @@ class RandomEffects(keras.layers.Layer):
     Args:
         num_clusters: Integer. How many clusters have effects.
         initial_scale: Float, above zero. Where `sigma` starts.
-        speed: Float, above zero. The posterior is stored divided by it, so that an optimizer
-            with a step per weight, such as Adam, moves it this much faster than a network.
         seed: Integer. Seeds the draws.
 
     Call arguments:
@@ -83,18 +81,14 @@ class RandomEffects(keras.layers.Layer):
         `(batch, 1)`, on the link scale.
     """
 
-    def __init__(self, num_clusters, initial_scale=0.3, speed=1.0, seed=None, **kwargs):
+    def __init__(self, num_clusters, initial_scale=0.3, seed=None, **kwargs):
         super().__init__(**kwargs)
         if num_clusters < 2:
             raise ValueError(f"num_clusters must be at least 2. Received: {num_clusters}.")
-        if not (initial_scale > 0 and speed > 0):
-            raise ValueError(
-                "initial_scale and speed must be above zero. "
-                f"Received: {initial_scale!r} and {speed!r}."
-            )
+        if not initial_scale > 0:
+            raise ValueError(f"initial_scale must be above zero. Received: {initial_scale!r}.")
         self.num_clusters = int(num_clusters)
         self.initial_scale = float(initial_scale)
-        self.speed = float(speed)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -104,7 +98,7 @@ class RandomEffects(keras.layers.Layer):
         self.posterior_mean = self.add_weight(shape=table, initializer="zeros", name="mean")
         self.posterior_log_scale = self.add_weight(
             shape=table,
-            initializer=keras.initializers.Constant(math.log(0.3) / self.speed),
+            initializer=keras.initializers.Constant(math.log(0.3)),
             name="log_scale",
         )
         self.prior_log_scale = self.add_weight(
@@ -144,7 +138,7 @@ class RandomEffects(keras.layers.Layer):
 
     def standardised_posterior(self):
         """Mean and standard deviation of v: `(clusters, effects)` each."""
-        return self.speed * self.posterior_mean, ops.exp(self.speed * self.posterior_log_scale)
+        return self.posterior_mean, ops.exp(self.posterior_log_scale)
 
     def _scaled_design(self, features):
         one = ops.ones((ops.shape(features)[0], 1), dtype=self.compute_dtype)
@@ -164,6 +158,5 @@ class RandomEffects(keras.layers.Layer):
             **super().get_config(),
             "num_clusters": self.num_clusters,
             "initial_scale": self.initial_scale,
-            "speed": self.speed,
             "seed": self.seed,
         }
