@@ -1,0 +1,205 @@
+"""The two layers, against values worked out by hand or by NumPy and SciPy."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from fairmedl_lite.layers import GradientReversal, RandomEffects
+
+FEATURES = np.array([[2.0, -1.0], [0.5, 3.0], [1.0, 1.0]], dtype="float32")
+DESIGN = np.column_stack([np.ones(3), FEATURES])
+CLUSTERS = np.array([1, 0, 2], dtype="int32")
+
+
+def one_step(middle, rows=FEATURES):
+    """The kernel after one step on the sum of what `middle` passes on, from a kernel of 1."""
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = keras.Sequential([keras.Input((rows.shape[1],)), layer, *middle])
+    model.compile(keras.optimizers.SGD(0.1), loss=lambda y, y_pred: keras.ops.sum(y_pred))
+    model.fit(rows, np.zeros((len(rows), 1)), batch_size=len(rows), epochs=1, verbose=0)
+    return np.asarray(layer.kernel)[:, 0]
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.1, 1.0, 5.0])
+def test_reversal_passes_its_input_on(weight):
+    output = np.asarray(GradientReversal(weight)(FEATURES))
+    np.testing.assert_allclose(output, FEATURES, rtol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 2.0])
+def test_reversal_sends_back_the_gradient_times_minus_its_weight(weight):
+    gradient = FEATURES.sum(axis=0)
+    np.testing.assert_allclose(one_step([]), 1 - 0.1 * gradient, rtol=1e-5)
+    reversed_ = one_step([GradientReversal(weight)])
+    np.testing.assert_allclose(reversed_, 1 + 0.1 * weight * gradient, rtol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [-0.1, float("inf"), float("nan")])
+def test_reversal_refuses_other_weights(weight):
+    with pytest.raises(ValueError, match="weight must be zero or more, and finite. Received"):
+        GradientReversal(weight)
+
+
+def test_reversal_keeps_shape_and_has_no_weights():
+    layer = GradientReversal(0.5)
+    assert layer.compute_output_shape((None, 3)) == (None, 3)
+    layer(FEATURES)
+    assert layer.count_params() == 0
+
+
+@pytest.mark.parametrize(
+    "layer", [GradientReversal(0.3, name="r"), RandomEffects(3, 0.5, 2.0, seed=4, name="u")]
+)
+def test_config_round_trip(layer):
+    stored = keras.saving.serialize_keras_object(layer)
+    again = keras.saving.deserialize_keras_object(stored)
+    assert type(again) is type(layer) and again.get_config() == layer.get_config()
+
+
+def effects(speed=1.0, seed=0, slopes=2):
+    """Three clusters whose posterior and prior are drawn once, by NumPy."""
+    layer = RandomEffects(3, speed=speed, seed=seed)
+    layer.build((None, slopes))
+    random = np.random.default_rng(7)
+    mean = random.normal(size=(3, slopes + 1))
+    log_scale = random.normal(-1, 0.3, (3, slopes + 1))
+    prior = random.normal(-0.5, 0.3, slopes + 1)
+    layer.set_weights([mean, log_scale, prior])
+    return layer, speed * mean, np.exp(speed * log_scale), np.exp(prior)
+
+
+@pytest.fixture(params=[1.0, 2.0], ids=["speed 1", "speed 2"])
+def known(request):
+    return effects(request.param)
+
+
+def test_output_is_the_design_times_the_clusters_effects(known):
+    layer, mean, _, prior = known
+    expected = [DESIGN[row] @ (prior * mean[cluster]) for row, cluster in enumerate(CLUSTERS)]
+    output = np.asarray(layer(FEATURES, CLUSTERS))
+    assert output.shape == (3, 1) == layer.compute_output_shape((3, 2))
+    np.testing.assert_allclose(output[:, 0], expected, rtol=1e-5)
+
+
+def test_a_row_without_a_cluster_gets_zero(known):
+    layer = known[0]
+    output = np.asarray(layer(FEATURES, np.array([-1, 0, -1], dtype="int32")))[:, 0]
+    assert output[0] == output[2] == 0 != output[1]
+
+
+def test_soft_membership_averages_the_effects(known):
+    layer = known[0]
+    share = np.array([[0.2, 0.5, 0.3], [1, 0, 0], [0, 0, 1]], dtype="float32")
+    each = np.stack(
+        [np.asarray(layer(FEATURES, np.full(3, j, dtype="int32")))[:, 0] for j in range(3)], 1
+    )
+    output = np.asarray(layer(FEATURES, share))[:, 0]
+    np.testing.assert_allclose(output, (share * each).sum(axis=1), rtol=1e-5)
+
+
+def test_without_slopes_it_is_an_intercept():
+    layer, mean, _, prior = effects(slopes=0)
+    output = np.asarray(layer(np.zeros((3, 0), "float32"), CLUSTERS))[:, 0]
+    np.testing.assert_allclose(output, prior[0] * mean[CLUSTERS, 0], rtol=1e-5)
+
+
+def test_kl_equals_the_formula_of_two_gaussians_and_an_average_over_draws(known):
+    layer, mean, scale, _ = known
+    formula = np.sum(np.log(1 / scale) + (scale**2 + mean**2) / 2 - 0.5)
+    assert float(layer.kl()) == pytest.approx(formula, rel=1e-5)
+    q = multivariate_normal(mean.ravel(), np.diag(scale.ravel() ** 2))
+    p = multivariate_normal(np.zeros(mean.size), np.eye(mean.size))
+    draws = q.rvs(100_000, random_state=0)
+    log_ratio = q.logpdf(draws) - p.logpdf(draws)
+    error = log_ratio.std() / len(draws) ** 0.5
+    assert float(layer.kl()) == pytest.approx(log_ratio.mean(), abs=5 * error)
+
+
+def test_kl_is_zero_where_posterior_equals_prior():
+    layer = effects()[0]
+    zeros = np.zeros((3, 3))
+    layer.set_weights([zeros, zeros, np.ones(3)])
+    assert float(layer.kl()) == pytest.approx(0, abs=1e-6)
+
+
+def test_prior_scale_is_that_of_a_new_clusters_effect(known):
+    layer, _, _, prior = known
+    expected = np.sqrt(np.sum((DESIGN * prior) ** 2, axis=1))
+    np.testing.assert_allclose(np.asarray(layer.prior_scale(FEATURES))[:, 0], expected, rtol=1e-5)
+
+
+def test_posterior_is_on_the_link_scale(known):
+    layer, mean, scale, prior = known
+    found_mean, found_sd = (np.asarray(part) for part in layer.posterior())
+    np.testing.assert_allclose(found_mean, prior * mean, rtol=1e-5)
+    np.testing.assert_allclose(found_sd, prior * scale, rtol=1e-5)
+
+
+def test_draws_have_the_posteriors_mean_and_variance(known):
+    layer, mean, scale, prior = known
+    many = 20_000
+    rows, clusters = np.repeat(FEATURES, many, axis=0), np.repeat(CLUSTERS, many)
+    draws = np.asarray(layer(rows, clusters, training=True)).reshape(3, many)
+    variance = np.sum((DESIGN * prior * scale[CLUSTERS]) ** 2, axis=1)
+    centre = np.sum(DESIGN * prior * mean[CLUSTERS], axis=1)
+    np.testing.assert_allclose(draws.var(axis=1), variance, rtol=0.06)
+    assert np.all(np.abs(draws.mean(axis=1) - centre) < 5 * np.sqrt(variance / many))
+
+
+def test_rows_of_one_cluster_are_drawn_apart():
+    layer = effects()[0]
+    draws = np.asarray(layer(np.ones((50, 2), "float32"), np.zeros(50, "int32"), training=True))
+    assert len(np.unique(draws)) > 40
+
+
+def test_same_seed_same_draws_another_seed_others_and_no_draw_at_prediction():
+    first, second, other = (effects(seed=seed)[0] for seed in (3, 3, 4))
+    draw = np.asarray(first(FEATURES, CLUSTERS, training=True))
+    np.testing.assert_array_equal(draw, np.asarray(second(FEATURES, CLUSTERS, training=True)))
+    assert not np.allclose(draw, np.asarray(other(FEATURES, CLUSTERS, training=True)))
+    assert not np.allclose(draw, np.asarray(first(FEATURES, CLUSTERS, training=True)))
+    rest = [np.asarray(first(FEATURES, CLUSTERS)) for _ in range(2)]
+    np.testing.assert_array_equal(*rest)
+
+
+def test_speed_is_how_far_a_step_moves_the_posterior():
+    slow, fast = (RandomEffects(2, speed=speed) for speed in (1.0, 4.0))
+    for layer in (slow, fast):
+        layer.build((None, 0))
+    start = [np.asarray(part) for part in slow.posterior()]
+    for part, other in zip(start, fast.posterior(), strict=True):
+        np.testing.assert_allclose(np.asarray(other), part, rtol=1e-5)
+    for layer in (slow, fast):
+        layer.posterior_mean.assign(layer.posterior_mean + 0.1)
+    moved = [np.asarray(layer.posterior()[0]) for layer in (slow, fast)]
+    np.testing.assert_allclose(moved[1], 4 * moved[0], rtol=1e-5)
+
+
+def test_saved_weights_come_back(tmp_path):
+    def build():
+        features, clusters = keras.Input((2,)), keras.Input((), dtype="int32")
+        output = RandomEffects(3, seed=0)(features, clusters)
+        return keras.Model([features, clusters], output)
+
+    saved, loaded = build(), build()
+    saved.set_weights(effects()[0].get_weights())
+    path = str(tmp_path / "u.weights.h5")
+    saved.save_weights(path)
+    loaded.load_weights(path)
+    before = np.asarray(saved([FEATURES, CLUSTERS]))
+    assert np.abs(before).min() > 0
+    np.testing.assert_array_equal(np.asarray(loaded([FEATURES, CLUSTERS])), before)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"num_clusters": 1}, "num_clusters must be at least 2. Received: 1"),
+        ({"num_clusters": 3, "initial_scale": 0}, "above zero. Received: 0 and 1.0"),
+        ({"num_clusters": 3, "speed": -1}, "above zero. Received: 0.3 and -1"),
+    ],
+)
+def test_random_effects_refuse_other_settings(settings, message):
+    with pytest.raises(ValueError, match=message):
+        RandomEffects(**settings)
