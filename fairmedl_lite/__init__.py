@@ -15,6 +15,7 @@ _HOME = {
         "classification_report",
         "fairness_report",
         "group_report",
+        "within_between",
         "youden_threshold",
     ],
     "plots": ["Figure", "plot_cluster_effects", "plot_group_rates"],

@@ -170,6 +170,44 @@ def attribute_swap(model, X, column, values, *, groups=None, linked=None, **pred
     return pd.Series({"change": change, "rows": len(X), "reads_column": bool(total.any())})
 
 
+def within_between(decision, *, clusters, is_first):
+    """Split the difference in rate between two groups into within and between clusters.
+
+    The decomposition of Kitagawa (1955), Oaxaca and Blinder: within is the difference in rate at
+    the two groups' mean share of each cluster, between the difference in share at their mean
+    rate. A cluster that holds one group only counts as having no difference within.
+
+    Args:
+        decision: 0/1 array of shape `(rows,)`.
+        clusters: Series of shape `(rows,)`.
+        is_first: Boolean array of shape `(rows,)`: whether a row is of the first group.
+
+    Returns:
+        Series with `within`, `between` and their sum `total`: the first group's rate minus the
+        other's (exactly, if every cluster holds both groups).
+
+    Raises:
+        ValueError: If lengths differ, a cluster is missing, or only one group occurs.
+    """
+    inputs.check_rows(decision=decision, clusters=clusters, is_first=is_first)
+    table = pd.DataFrame(
+        {
+            "decision": np.asarray(decision, dtype="float64"),
+            "cluster": inputs.check_labels(clusters, "clusters"),
+            "first": np.asarray(is_first, dtype=bool),
+        }
+    )
+    if table["first"].nunique() < 2:
+        raise ValueError("is_first must hold both groups. Received: only one of them.")
+    grouped = table.groupby(["cluster", "first"])["decision"]
+    rate, share = grouped.mean().unstack(), grouped.size().unstack(fill_value=0)
+    rate = rate.T.fillna(rate.mean(axis=1)).T
+    share = share / share.sum()
+    within = (share.mean(axis=1) * (rate[True] - rate[False])).sum()
+    between = ((share[True] - share[False]) * rate.mean(axis=1)).sum()
+    return pd.Series({"within": within, "between": between, "total": within + between})
+
+
 def _check_scores(y_true, y_score):
     y_true, y_score = np.asarray(y_true), np.asarray(y_score, dtype="float64")
     inputs.check_rows(y_true=y_true, y_score=y_score)

@@ -1,0 +1,73 @@
+"""Time of one Fair MEDL fit over one plain-network fit: same FE, batch and epochs, interleaved.
+
+    python benchmarks/speed.py
+
+Both models are compiled and run once before the clock starts. Then five pairs of fits on Adult's
+training rows; what is printed is the median of the five ratios.
+"""
+
+import math
+import time
+
+import numpy as np
+
+from fairmedl_lite import FairMEDLClassifier, ladder, load_adult, split
+from fairmedl_lite.inputs import TableEncoder, check_groups
+from fairmedl_lite.models import FairMEDL, balanced_targets
+from fairmedl_lite.training import compile_model
+
+PAIRS, EPOCHS = 5, 20
+
+
+def arrays():
+    """Adult's training rows as the model reads them."""
+    data = split(load_adult(), unseen_clusters=4 / 14, seed=0).train
+    groups, codes = check_groups(data.sensitive)
+    counts = [len(names) for names in groups.values()]
+    outcome = data.y.to_numpy("float32")
+    x = {
+        "x": TableEncoder().fit(data.x).transform(data.x),
+        "clusters": data.clusters.astype("category").cat.codes.to_numpy("int32"),
+    }
+    targets = balanced_targets(codes, outcome, counts)
+    return x, {"outcome": outcome[:, None], "groups": targets}, counts
+
+
+def compiled(settings, x, counts):
+    """A model in the settings of one rung, ready to fit."""
+    names = ("hidden", "random_effects", "cluster_adversary", "fairness", "fairness_on")
+    model = FairMEDL(
+        num_rows=len(x["x"]),
+        num_clusters=int(x["clusters"].max()) + 1,
+        group_counts=counts,
+        base_rate=0.25,
+        **{name: getattr(settings, name) for name in names},
+    )
+    model.build({"x": (None, x["x"].shape[1]), "clusters": (None,)})
+    steps = math.ceil(len(x["x"]) / settings.batch_size)
+    compile_model(model, steps, settings.learning_rate)
+    return model
+
+
+def seconds(model, x, y, epochs):
+    start = time.perf_counter()
+    model.fit(x, y, batch_size=FairMEDLClassifier().batch_size, epochs=epochs, verbose=0)
+    return time.perf_counter() - start
+
+
+def main():
+    x, y, counts = arrays()
+    rungs = ladder()
+    names = ("NNet", "Fair MEDL-NNet")
+    models = [compiled(rungs[name], x, counts) for name in names]
+    first = [seconds(model, x, y, 1) for model in models]
+    pairs = np.array([[seconds(model, x, y, EPOCHS) for model in models] for _ in range(PAIRS)])
+    print(f"{len(x['x'])} rows, {EPOCHS} epochs, batch {rungs['NNet'].batch_size}")
+    for name, compiling, times in zip(names, first, pairs.T, strict=True):
+        print(f"{name}: median {np.median(times):.2f} s a fit; first epoch {compiling:.1f} s")
+    ratios = pairs[:, 1] / pairs[:, 0]
+    print(f"ratios {np.round(ratios, 2).tolist()}, median {np.median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()
