@@ -297,6 +297,7 @@ def balanced_targets(groups, outcome, group_counts, sample_weight=None):
         cell = groups[:, number] + group_counts[number] * outcome
         sizes = np.bincount(cell, sample_weight, 2 * group_counts[number])
         share = np.array(OUTCOME_SHARES) / np.count_nonzero(sizes.reshape(2, -1), axis=1)
+        sizes[sizes == 0] = np.inf  # rows that all weigh zero
         targets[rows, number, groups[:, number]] = weight * len(rows) * share[outcome] / sizes[cell]
     return targets
 
