@@ -297,7 +297,7 @@ def balanced_targets(groups, outcome, group_counts, sample_weight=None):
         cell = groups[:, number] + group_counts[number] * outcome
         sizes = np.bincount(cell, sample_weight, 2 * group_counts[number])
         share = np.array(OUTCOME_SHARES) / np.count_nonzero(sizes.reshape(2, -1), axis=1)
-        sizes[sizes == 0] = np.inf  # rows that all weigh zero
+        sizes = np.where(sizes > 0, sizes, np.inf)  # a cell may hold rows of weight zero only
         targets[rows, number, groups[:, number]] = weight * len(rows) * share[outcome] / sizes[cell]
     return targets
 
@@ -354,4 +354,6 @@ def _dense(units, seed, activation=None):
 def _weighted_mean(sample_weight):
     if sample_weight is None:
         return ops.mean
+    if isinstance(sample_weight, dict):  # Keras repeats the rows' weights for each target
+        sample_weight = sample_weight["outcome"]
     return lambda loss: ops.mean(loss * sample_weight)
