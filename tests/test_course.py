@@ -73,11 +73,13 @@ def test_clean_drops_large_widget_states_only():
 def test_headline_shows_the_ladder(tmp_path):
     assert "No headline figures" in headline(tmp_path / "adult_ladder.csv")
     (tmp_path / "adult_ladder.csv").write_text(
-        "model,part,effects,metric,mean\n"
-        "NNet,seen,mixed,auroc,0.9\nNNet,seen,fixed,auroc,0.8\nFair,seen,mixed,auroc,0.7\n"
+        "model,part,effects,metric,attribute,mean\n"
+        "NNet,seen,mixed,auroc,,0.9\nNNet,seen,fixed,auroc,,0.8\nFair,seen,mixed,auroc,,0.7\n"
+        "NNet,seen,mixed,tpr_sd,age,0.1\nFair,seen,mixed,tpr_sd,age,0.05\n"
     )
     text = headline(tmp_path / "adult_ladder.csv")
     assert text.index("NNet") < text.index("Fair") and "0.9" in text and "0.8" not in text
+    assert "tpr_sd age" in text
 
 
 def test_unknown_lesson_is_an_error():

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "build" / "course"
+HEADLINES = ("auroc", "tpr_sd")
 LADDER = ROOT / "results" / "adult_ladder.csv"
 WIDGET_BYTES = 100_000
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
@@ -223,9 +224,10 @@ def headline(path: Path) -> str:
     if not path.exists():
         return f"No headline figures: {path.name} is not in the folder {path.parent.name}."
     rows = pd.read_csv(path)
-    rows = rows[rows["effects"] == "mixed"]
+    rows = rows[(rows["effects"] == "mixed") & rows["metric"].isin(HEADLINES)]
+    rows = rows.assign(figure=rows["metric"] + " " + rows["attribute"].fillna(""))
     order = rows["model"].unique()
-    figures = rows.pivot(index="model", columns=["part", "metric"], values="mean").loc[order]
+    figures = rows.pivot(index="model", columns=["part", "figure"], values="mean").loc[order]
     return f"The ladder on Adult ({path.name}):\n{figures.round(3).to_string()}"
 
 
