@@ -107,7 +107,7 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
         self.clusters_, ids = self._learn_clusters(clusters, len(x))
         self.groups_, groups = self._learn_groups(sensitive_features)
         if sample_weight is not None:
-            sample_weight = inputs.check_weights(sample_weight)
+            sample_weight = inputs.check_weights(sample_weight, outcome)
         self._set_columns()
         with _seeded(self.seed):
             rate = np.average(outcome, weights=sample_weight)
@@ -237,7 +237,9 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
                     if name.endswith(".npz")
                 }
             return cls._restore(description, weights)
-        except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        except OSError:
+            raise
+        except Exception as error:  # whatever a foreign file makes its readers raise
             raise ValueError(
                 f"The file must be a model written by save ({FILE_FORMAT!r}). "
                 f"Received: {str(path)!r}, which cannot be read as one: {error}."

@@ -38,14 +38,15 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} must be one of {list(choices)}. Received: {value!r}.")
 
 
-def check_weights(sample_weight):
+def check_weights(sample_weight, outcome):
     """Return finite, non-negative weights, scaled to a mean of 1.
 
     Args:
         sample_weight: Array-like of shape `(rows,)`.
+        outcome: 0/1 array of shape `(rows,)`.
 
     Raises:
-        ValueError: If a weight is negative, missing or infinite, or if all are zero.
+        ValueError: If a weight is negative, missing or infinite, or if all of a class are zero.
     """
     weights = np.asarray(sample_weight, dtype="float64")
     bad = ~np.isfinite(weights) | (weights < 0)
@@ -54,6 +55,11 @@ def check_weights(sample_weight):
             "sample_weight must be finite, zero or more, and not all zero. "
             f"Received: {int(bad.sum())} weights that are negative, missing or infinite, "
             f"and a sum of {weights[~bad].sum()}."
+        )
+    if not 0 < np.average(outcome, weights=weights) < 1:
+        raise ValueError(
+            "Both classes of y must have rows that weigh more than zero. "
+            "Received: a sample_weight of 0 for every row of one class."
         )
     return (weights / weights.mean()).astype("float32")
 
@@ -145,10 +151,6 @@ class TableEncoder:
             ValueError: If a number is infinite, or a column is of another kind or all missing.
         """
         table = _as_table(table)
-        if not table.columns.is_unique or table.shape[1] == 0:
-            raise ValueError(
-                f"X must have columns of different names. Received: {table.columns.tolist()}."
-            )
         self.columns = {name: self._learn(name, table[name]) for name in table}
         return self
 
@@ -234,6 +236,10 @@ class TableEncoder:
 
 def _as_table(table):
     if isinstance(table, pd.DataFrame):
+        if not table.columns.is_unique or table.shape[1] == 0:
+            raise ValueError(
+                f"X must have columns of different names. Received: {table.columns.tolist()}."
+            )
         return table
     table = np.asarray(table)
     if table.ndim != 2:

@@ -165,6 +165,7 @@ class FairMEDL(keras.Model):
         }
         adversarial = cluster_adversary > 0 or fairness > 0
         self.fixed_loss = float(adversarial if fixed_loss is None else fixed_loss)
+        self.term_weights = {"fixed": self.fixed_loss, "kl": float(kl_weight)}
         seeds = np.random.SeedSequence(seed).generate_state(len(hidden) + 6).tolist()
         self.hidden_layers = [_dense(units, seeds.pop(), activation="relu") for units in hidden]
         self.fixed_head = _dense(1, seeds.pop())
@@ -223,35 +224,22 @@ class FairMEDL(keras.Model):
         return activations[-1] if slopes else activations[-1][:, :0]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        terms = {name: 0.0 for name in self.term_metrics}
-        mean = _weighted_mean(sample_weight)
-        outcome = y["outcome"]
-        terms["mixed"] = mean(bernoulli_loss(outcome, y_pred["mixed"]))
-        loss = terms["mixed"]  # L(y, y_M)
-        if "fixed" in terms:
-            terms["fixed"] = mean(bernoulli_loss(outcome, y_pred["fixed"]))
-            loss += self.fixed_loss * terms["fixed"]  # lam_F L(y, y_F)
-        if "kl" in terms:
-            terms["kl"] = self.random_effects.kl() / self.config["num_rows"]
-            loss += self.config["kl_weight"] * terms["kl"]  # lam_K KL(q(U) || p(U))
-        if not training:
-            return loss
+        mean, outcome = _weighted_mean(sample_weight), y["outcome"]
+        terms = {"mixed": mean(bernoulli_loss(outcome, y_pred["mixed"]))}  # L(y, y_M)
+        if self.random_effects:
+            terms["fixed"] = mean(bernoulli_loss(outcome, y_pred["fixed"]))  # lam_F L(y, y_F)
+            terms["kl"] = self.random_effects.kl() / self.config["num_rows"]  # lam_K KL / N
         # The adversaries' terms enter with a plus: the reversal turns their sign for FE and RE.
-        if "cluster_adversary" in terms:
-            terms["cluster_adversary"] = mean(
-                keras.losses.sparse_categorical_crossentropy(
-                    x["clusters"], y_pred["clusters"], from_logits=True
-                )
-            )
-            loss += terms["cluster_adversary"]  # lam_g CCE(z, z_hat)
-        if self.fairness_adversary:
+        if training and self.cluster_adversary:
+            guess = y_pred["clusters"]
+            terms["cluster_adversary"] = mean(_cross_entropy(x["clusters"], guess))  # lam_g CCE
+        if training and self.fairness_adversary:
             losses = self._fairness_losses(y, y_pred)
             for number, name in enumerate(self.config["fairness_on"]):
-                terms[f"fairness_{name}"] = mean(losses[number])
-                loss += terms[f"fairness_{name}"]  # lam_FE, lam_ME CCE(s, s_hat)
+                terms[f"fairness_{name}"] = mean(losses[number])  # lam_FE, lam_ME CCE
         for name, value in terms.items():
             self.term_metrics[name].update_state(value)
-        return loss
+        return sum(self.term_weights.get(name, 1.0) * value for name, value in terms.items())
 
     def _fairness_losses(self, y, y_pred):
         """Cross-entropy of each adversary and row, mean over attributes: `(readers, batch)`."""
@@ -349,6 +337,10 @@ class ClusterPredictor(keras.Model):
 def _dense(units, seed, activation=None):
     initializer = keras.initializers.GlorotUniform(seed=int(seed))
     return keras.layers.Dense(units, activation=activation, kernel_initializer=initializer)
+
+
+def _cross_entropy(labels, logits):
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
 def _weighted_mean(sample_weight):
