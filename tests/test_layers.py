@@ -49,7 +49,7 @@ def test_reversal_keeps_shape_and_has_no_weights():
 
 
 @pytest.mark.parametrize(
-    "layer", [GradientReversal(0.3, name="r"), RandomEffects(3, 0.5, 2.0, seed=4, name="u")]
+    "layer", [GradientReversal(0.3, name="r"), RandomEffects(3, 0.5, seed=4, name="u")]
 )
 def test_config_round_trip(layer):
     stored = keras.saving.serialize_keras_object(layer)
@@ -57,21 +57,21 @@ def test_config_round_trip(layer):
     assert type(again) is type(layer) and again.get_config() == layer.get_config()
 
 
-def effects(speed=1.0, seed=0, slopes=2):
+def effects(seed=0, slopes=2):
     """Three clusters whose posterior and prior are drawn once, by NumPy."""
-    layer = RandomEffects(3, speed=speed, seed=seed)
+    layer = RandomEffects(3, seed=seed)
     layer.build((None, slopes))
     random = np.random.default_rng(7)
     mean = random.normal(size=(3, slopes + 1))
     log_scale = random.normal(-1, 0.3, (3, slopes + 1))
     prior = random.normal(-0.5, 0.3, slopes + 1)
     layer.set_weights([mean, log_scale, prior])
-    return layer, speed * mean, np.exp(speed * log_scale), np.exp(prior)
+    return layer, mean, np.exp(log_scale), np.exp(prior)
 
 
-@pytest.fixture(params=[1.0, 2.0], ids=["speed 1", "speed 2"])
-def known(request):
-    return effects(request.param)
+@pytest.fixture
+def known():
+    return effects()
 
 
 def test_output_is_the_design_times_the_clusters_effects(known):
@@ -114,6 +114,13 @@ def test_kl_equals_the_formula_of_two_gaussians_and_an_average_over_draws(known)
     log_ratio = q.logpdf(draws) - p.logpdf(draws)
     error = log_ratio.std() / len(draws) ** 0.5
     assert float(layer.kl()) == pytest.approx(log_ratio.mean(), abs=5 * error)
+
+
+def test_posterior_scale_is_that_of_each_rows_effect(known):
+    layer, _, scale, prior = known
+    expected = np.sqrt(np.sum((DESIGN * prior * scale[CLUSTERS]) ** 2, axis=1))
+    found = np.asarray(layer.posterior_scale(FEATURES, CLUSTERS))[:, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_kl_is_zero_where_posterior_equals_prior():
@@ -163,19 +170,6 @@ def test_same_seed_same_draws_another_seed_others_and_no_draw_at_prediction():
     np.testing.assert_array_equal(*rest)
 
 
-def test_speed_is_how_far_a_step_moves_the_posterior():
-    slow, fast = (RandomEffects(2, speed=speed) for speed in (1.0, 4.0))
-    for layer in (slow, fast):
-        layer.build((None, 0))
-    start = [np.asarray(part) for part in slow.posterior()]
-    for part, other in zip(start, fast.posterior(), strict=True):
-        np.testing.assert_allclose(np.asarray(other), part, rtol=1e-5)
-    for layer in (slow, fast):
-        layer.posterior_mean.assign(layer.posterior_mean + 0.1)
-    moved = [np.asarray(layer.posterior()[0]) for layer in (slow, fast)]
-    np.testing.assert_allclose(moved[1], 4 * moved[0], rtol=1e-5)
-
-
 def test_saved_weights_come_back(tmp_path):
     def build():
         features, clusters = keras.Input((2,)), keras.Input((), dtype="int32")
@@ -196,8 +190,8 @@ def test_saved_weights_come_back(tmp_path):
     "settings, message",
     [
         ({"num_clusters": 1}, "num_clusters must be at least 2. Received: 1"),
-        ({"num_clusters": 3, "initial_scale": 0}, "above zero. Received: 0 and 1.0"),
-        ({"num_clusters": 3, "speed": -1}, "above zero. Received: 0.3 and -1"),
+        ({"num_clusters": 3, "initial_scale": 0}, "above zero. Received: 0"),
+        ({"num_clusters": 3, "initial_scale": -0.1}, "above zero. Received: -0.1"),
     ],
 )
 def test_random_effects_refuse_other_settings(settings, message):

@@ -1,0 +1,369 @@
+"""The loss is the paper's, term by term in NumPy, and each side's gradient has its sign."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import expit, log_softmax, logit
+from sklearn.metrics import log_loss
+
+from fairmedl_lite import models
+from fairmedl_lite.models import (
+    ClusterPredictor,
+    FairMEDL,
+    FairnessAdversary,
+    attribute_weights,
+    balanced_targets,
+    bernoulli_loss,
+    mix,
+)
+
+ROWS, COLUMNS, CLUSTERS, GROUPS = 30, 3, 4, (2, 3)
+SETTINGS = {
+    "num_rows": 120,
+    "num_clusters": CLUSTERS,
+    "group_counts": GROUPS,
+    "base_rate": 0.3,
+    "hidden": (5, 4),
+    "cluster_adversary": 0.7,
+    "fairness": 0.4,
+    "fixed_loss": 0.6,
+    "kl_weight": 0.9,
+}
+OFF = {"random_effects": None, "cluster_adversary": 0, "fairness": 0}
+
+
+@pytest.fixture(scope="module")
+def batch():
+    """Inputs, targets and row weights of one batch."""
+    random = np.random.default_rng(0)
+    outcome = random.integers(0, 2, ROWS).astype("float32")
+    groups = np.column_stack([random.integers(0, count, ROWS) for count in GROUPS])
+    x = {
+        "x": random.normal(size=(ROWS, COLUMNS)).astype("float32"),
+        "clusters": random.integers(0, CLUSTERS, ROWS).astype("int32"),
+    }
+    y = {"outcome": outcome[:, None], "groups": balanced_targets(groups, outcome, GROUPS)}
+    return x, y, random.random(ROWS).astype("float32")
+
+
+def build(kind=FairMEDL, **settings):
+    """A model whose every weight is drawn by NumPy; its posterior is too narrow to vary."""
+    model = kind(**SETTINGS | settings)
+    model.build({"x": (None, COLUMNS), "clusters": (None,)})
+    random = np.random.default_rng(1)
+    for weight in model.trainable_variables:
+        weight.assign(random.normal(0, 0.7, weight.shape))
+    if model.random_effects:
+        model.random_effects.posterior_log_scale.assign(np.full((CLUSTERS, 5), -9.0))
+    return model
+
+
+def loss_of(model, batch, sample_weight=None, training=True):
+    x, y, _ = batch
+    y_pred = model(x, training=training)
+    loss = model.compute_loss(x, y, y_pred, sample_weight, training=training)
+    return float(loss), {name: np.asarray(part) for name, part in y_pred.items()}
+
+
+def array(weight):
+    return np.asarray(weight, dtype="float64")
+
+
+def dense(layer, inputs):
+    return inputs @ array(layer.kernel) + array(layer.bias)
+
+
+def by_hand(model, batch):
+    """Loss terms of each row and the KL, from the weights alone."""
+    x, y, _ = batch
+    y = {name: part.astype("float64") for name, part in y.items()}
+    first = np.maximum(dense(model.hidden_layers[0], x["x"]), 0)
+    second = np.maximum(dense(model.hidden_layers[1], first), 0)
+    fixed = dense(model.fixed_head, second)[:, 0]
+    effects = model.random_effects
+    mean, log_scale = array(effects.posterior_mean), array(effects.posterior_log_scale)
+    sigma = np.exp(array(effects.prior_log_scale))
+    design = np.column_stack([np.ones(ROWS), second]) * sigma
+    mixed = fixed + np.sum(design * mean[x["clusters"]], axis=1)
+    hidden = np.concatenate([first, second], axis=1)
+    hidden = np.maximum(dense(model.cluster_adversary.layers[1], hidden), 0)
+    guess = log_softmax(dense(model.cluster_adversary.layers[2], hidden), axis=1)
+    terms = {
+        name: -np.log(expit((2 * y["outcome"][:, 0] - 1) * value))
+        for name, value in (("fixed", fixed), ("mixed", mixed))
+    }
+    terms["cluster_adversary"] = -guess[np.arange(ROWS), x["clusters"]]
+    for number, value in enumerate((fixed, mixed)):
+        terms["fairness " + ("fixed", "mixed")[number]] = fairness_by_hand(model, number, value, y)
+    terms["kl"] = np.sum(np.exp(2 * log_scale) + mean**2 - 1 - 2 * log_scale) / 2
+    return terms
+
+
+def fairness_by_hand(model, number, value, y):
+    adversary = model.fairness_adversary
+    decision = 2 * expit(models.SHARPNESS * (value - logit(0.3))) - 1
+    outcome = y["outcome"][:, 0]
+    hidden = np.column_stack([decision, outcome, decision * outcome])
+    hidden = hidden @ array(adversary.hidden_kernel)[number] + array(adversary.hidden_bias)[number]
+    scores = np.maximum(hidden, 0) @ array(adversary.head_kernel)[number]
+    scores = (scores + array(adversary.head_bias)[number]).reshape(ROWS, len(GROUPS), max(GROUPS))
+    total = 0
+    for attribute, count in enumerate(GROUPS):
+        log_p = log_softmax(scores[:, attribute, :count], axis=1)
+        total -= np.sum(y["groups"][:, attribute, :count] * log_p, axis=1)
+    return total / len(GROUPS)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_training_loss_is_the_papers(batch, weighted):
+    model = build()
+    weight = batch[2] if weighted else np.ones(ROWS)
+    loss, _ = loss_of(model, batch, batch[2] if weighted else None)
+    terms = by_hand(model, batch)
+    kl = terms.pop("kl") / 120
+    means = {name: np.mean(weight * term) for name, term in terms.items()}
+    # The reversal, not the loss, carries lam_g, lam_FE and lam_ME: all adversaries add up.
+    expected = sum(means.values()) - 0.4 * means["fixed"] + 0.9 * kl
+    assert loss == pytest.approx(expected, rel=2e-3)
+    metrics = {name.replace(" ", "_"): mean for name, mean in means.items()} | {"kl": kl}
+    logged = {name: float(metric.result()) for name, metric in model.term_metrics.items()}
+    assert logged == pytest.approx(metrics, rel=2e-3)
+
+
+def test_evaluation_loss_leaves_the_adversaries_out(batch):
+    model = build()
+    loss, _ = loss_of(model, batch, training=False)
+    terms = by_hand(model, batch)
+    expected = np.mean(terms["mixed"]) + 0.6 * np.mean(terms["fixed"]) + 0.9 * terms["kl"] / 120
+    assert loss == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({"fixed_loss": None, "cluster_adversary": 0, "fairness": 0}, 0),
+        ({"fixed_loss": None, "cluster_adversary": 0.1, "fairness": 0}, 1),
+        ({"fixed_loss": None, "cluster_adversary": 0, "fairness": 0.1}, 1),
+        ({"fixed_loss": 0.3, "cluster_adversary": 0, "fairness": 0}, 0.3),
+    ],
+)
+def test_without_an_adversary_nothing_bends_the_likelihood(settings, expected):
+    assert FairMEDL(**SETTINGS | settings).fixed_loss == expected
+
+
+def test_plain_network_has_the_outcomes_loss_alone(batch):
+    model = build(**OFF)
+    loss, outputs = loss_of(model, batch)
+    expected = log_loss(batch[1]["outcome"][:, 0], expit(outputs["mixed"][:, 0].astype(float)))
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert set(outputs) == {"fixed", "mixed"}
+
+
+def test_outputs_add_up_and_adversaries_speak_only_in_training(batch):
+    model = build()
+    outputs = {name: np.asarray(part) for name, part in model(batch[0]).items()}
+    assert set(outputs) == {"fixed", "random", "mixed", "prior_scale"}
+    np.testing.assert_allclose(outputs["mixed"], outputs["fixed"] + outputs["random"], rtol=1e-5)
+    assert "clusters" in model(batch[0], training=True)
+    assert mix(2.0, -0.5) == 1.5
+
+
+@pytest.mark.parametrize(
+    "settings, weights",
+    [
+        (OFF, 6),  # two hidden layers and a head, a kernel and a bias each
+        (OFF | {"random_effects": "intercept"}, 6 + 3),
+        (OFF | {"random_effects": "slopes"}, 6 + 3),
+        (OFF | {"cluster_adversary": 0.1}, 6 + 4),
+        (OFF | {"fairness": 0.1}, 6 + 4),
+        ({}, 6 + 3 + 4 + 4),
+        (OFF | {"hidden": ()}, 2),
+    ],
+)
+def test_a_part_left_out_has_no_weights(settings, weights):
+    model = FairMEDL(**SETTINGS | settings)
+    model.build({"x": (None, COLUMNS), "clusters": (None,)})
+    assert len(model.trainable_variables) == weights
+
+
+@pytest.mark.parametrize(
+    "settings, effects",
+    [
+        ({"random_effects": "intercept"}, 1),
+        ({"random_effects": "slopes"}, 5),
+        ({"random_effects": "slopes", "hidden": ()}, COLUMNS + 1),
+    ],
+)
+def test_how_many_effects_a_cluster_has(settings, effects):
+    model = FairMEDL(**SETTINGS | {"cluster_adversary": 0} | settings)
+    model.build({"x": (None, COLUMNS), "clusters": (None,)})
+    assert model.random_effects.posterior_mean.shape == (CLUSTERS, effects)
+
+
+class OnlyAdversaries(FairMEDL):
+    """Its loss in training is that of its adversaries."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training=True)
+        return loss - super().compute_loss(x, y, y_pred, sample_weight, training=False)
+
+
+def step(batch, settings):
+    """One gradient step; the weights of both sides before and after, and the model."""
+    model = build(OnlyAdversaries, **OFF | settings)
+    sides = split_sides(model)
+    before = [[array(weight) for weight in side] for side in sides]
+    model.compile(keras.optimizers.SGD(0.01))
+    model.fit(batch[0], batch[1], batch_size=ROWS, epochs=1, verbose=0)
+    after = [[array(weight) for weight in side] for side in sides]
+    return model, before, after
+
+
+def split_sides(model):
+    adversaries = [part for part in (model.cluster_adversary, model.fairness_adversary) if part]
+    theirs = [weight for part in adversaries for weight in part.trainable_variables]
+    ids = {id(weight) for weight in theirs}
+    return [weight for weight in model.trainable_variables if id(weight) not in ids], theirs
+
+
+ADVERSARIES = [
+    {"cluster_adversary": 1.0},
+    {"fairness": 1.0, "fairness_on": ("fixed",)},
+    {"fairness": 1.0, "fairness_on": ("fixed", "mixed")},
+]
+
+
+@pytest.mark.parametrize("settings", ADVERSARIES)
+def test_a_step_lowers_the_adversarys_loss_and_its_network_raises_it(batch, settings):
+    model, before, after = step(batch, settings)
+
+    def loss_with(network, adversary):
+        for side, values in zip(split_sides(model), (network, adversary), strict=True):
+            for weight, value in zip(side, values, strict=True):
+                weight.assign(value)
+        return loss_of(model, batch)[0]
+
+    start = loss_with(before[0], before[1])
+    assert loss_with(before[0], after[1]) < start < loss_with(after[0], before[1])
+
+
+@pytest.mark.parametrize("settings", ADVERSARIES[:2])
+def test_the_weight_scales_what_the_network_does_and_not_the_adversary(batch, settings):
+    half = settings | {name: 0.5 for name in ("cluster_adversary", "fairness") if name in settings}
+    (_, before, whole), (_, _, halved) = step(batch, settings), step(batch, half)
+    for start, one, other in zip(before[0], whole[0], halved[0], strict=True):
+        np.testing.assert_allclose(one - start, 2 * (other - start), rtol=1e-2, atol=1e-6)
+    for one, other in zip(whole[1], halved[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_same_seed_same_initial_weights_and_config_round_trip():
+    model = FairMEDL(**SETTINGS, seed=3)
+    again = FairMEDL.from_config(model.get_config())
+    other = FairMEDL(**SETTINGS, seed=4)
+    for each in (model, again, other):
+        each.build({"x": (None, COLUMNS), "clusters": (None,)})
+    assert again.get_config() == model.get_config()
+    for one, two in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not np.allclose(model.get_weights()[0], other.get_weights()[0])
+
+
+def test_balanced_targets_by_hand():
+    groups = np.array([[0], [0], [0], [1], [1], [0]])
+    outcome = np.array([1, 1, 1, 1, 0, 0])
+    # Of a weight of 6, positives carry 4.5: 2.25 for three rows, 2.25 for one; negatives .75 each.
+    expected = [[0.75, 0], [0.75, 0], [0.75, 0], [0, 2.25], [0, 0.75], [0.75, 0]]
+    np.testing.assert_allclose(balanced_targets(groups, outcome, [2])[:, 0], expected)
+
+
+def test_an_attribute_weighs_what_its_differences_are():
+    np.testing.assert_allclose(attribute_weights([2, 4, 5]), [3 / 8, 9 / 8, 12 / 8])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_groups_of_one_outcome_weigh_the_same(weighted):
+    random = np.random.default_rng(2)
+    groups = np.column_stack([random.choice(3, 500, p=[0.8, 0.15, 0.05]), random.choice(2, 500)])
+    outcome = random.integers(0, 2, 500)
+    outcome[groups[:, 0] == 2] = 0  # a cell that does not occur
+    weight = random.random(500) if weighted else np.ones(500)
+    weight /= weight.mean()
+    targets = balanced_targets(groups, outcome, [3, 2], weight if weighted else None)
+    assert targets.shape == (500, 2, 3) and not targets[:, 1, 2].any()
+    shares = {0: [[1 / 12, 1 / 12, 1 / 12], [3 / 8, 3 / 8, 0]], 1: [[1 / 8, 1 / 8], [3 / 8, 3 / 8]]}
+    for attribute, attribute_weight in enumerate((4 / 3, 2 / 3)):
+        of_row = targets[:, attribute].sum(axis=1) * weight
+        for y in (0, 1):
+            rows = outcome == y
+            sums = np.bincount(groups[rows, attribute], of_row[rows], len(shares[attribute][y]))
+            expected = 500 * attribute_weight * np.array(shares[attribute][y])
+            np.testing.assert_allclose(sums, expected, rtol=1e-4)
+
+
+def test_cells_whose_rows_all_weigh_zero_weigh_nothing():
+    groups, outcome = np.array([[0], [1], [0], [1]]), np.array([0, 0, 1, 1])
+    targets = balanced_targets(groups, outcome, [2], np.array([1, 0, 1, 2]))
+    np.testing.assert_allclose(targets[:, 0], [[1, 0], [0, 0], [1.5, 0], [0, 0.75]])
+
+
+@pytest.mark.parametrize("value", [-800.0, -3.0, 0.0, 0.5, 800.0])
+@pytest.mark.parametrize("outcome", [0.0, 1.0])
+def test_bernoulli_loss_is_the_negative_log_likelihood(outcome, value):
+    found = np.asarray(bernoulli_loss(np.array([[outcome]]), np.array([[value]], "float32")))
+    expected = np.logaddexp(0, -value if outcome else value)
+    np.testing.assert_allclose(found, [expected], rtol=1e-5)
+
+
+@pytest.fixture
+def adversary():
+    return FairnessAdversary(GROUPS, base_rate=0.25, readers=2, seed=0)
+
+
+def read(adversary, logits, outcome=None):
+    outcome = np.ones((ROWS, 1), "float32") if outcome is None else outcome
+    return np.asarray(adversary(logits.astype("float32"), outcome))
+
+
+@pytest.fixture(scope="module")
+def logits():
+    return np.random.default_rng(4).normal(size=(2, ROWS, 1))
+
+
+def test_fairness_adversary_speaks_of_real_groups_only(adversary, logits):
+    p = np.exp(read(adversary, logits))
+    assert p.shape == (2, ROWS, 2, 3)
+    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-5)
+    assert not p[:, :, 0, 2].any() and (p[:, :, 1] > 0).all()
+
+
+def test_fairness_adversaries_share_nothing(adversary, logits):
+    before = read(adversary, logits)
+    changed = logits.copy()
+    changed[1] += 1
+    after = read(adversary, changed)
+    np.testing.assert_array_equal(after[0], before[0])
+    assert not np.allclose(after[1], before[1])
+
+
+def test_fairness_adversary_reads_outcome_and_a_bounded_decision(adversary, logits):
+    zeros = np.zeros((ROWS, 1), "float32")
+    assert not np.allclose(read(adversary, logits, zeros), read(adversary, logits))
+    np.testing.assert_allclose(
+        read(adversary, 1e3 * np.sign(logits)), read(adversary, 1e6 * np.sign(logits)), atol=1e-6
+    )
+
+
+def test_fairness_adversary_config_round_trip(adversary):
+    again = FairnessAdversary.from_config(adversary.get_config())
+    assert again.get_config() == adversary.get_config()
+    assert again.reversal.weight == adversary.weight
+
+
+def test_cluster_predictor_gives_shares_and_comes_back_from_its_config(batch):
+    model = ClusterPredictor(CLUSTERS, hidden=(6,), seed=2)
+    shares = np.asarray(model(batch[0]["x"]))
+    assert shares.shape == (ROWS, CLUSTERS) and (shares > 0).all()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
+    again = ClusterPredictor.from_config(model.get_config())
+    np.testing.assert_array_equal(np.asarray(again(batch[0]["x"])), shares)
