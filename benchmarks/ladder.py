@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 UNSEEN = ["Sales", "Transport-moving", "Tech-support", "Protective-serv"]
 KEYS = ["model", "part", "effects", "metric", "attribute", "group"]
 ATTRIBUTES = ["age", "race", "sex", "marital_status"]
+SHOWN = ["auroc", "accuracy", "balanced_accuracy", "positive_rate", "seconds", "tpr_worst"]
+SHOWN += ["tpr_sd", "tpr_sd_noise_removed", "fpr_sd", "fpr_sd_noise_removed"]
 SPREADS = {"sd": "sd", "sd_noise_removed": "sd_noise_removed", "worst_rate": "worst"}
 
 
@@ -114,7 +116,7 @@ def compare(runs, ratio, plain="MEDL-NNet", fair="Fair MEDL-NNet"):
 def show(table, comparison):
     """Print the figures, and the comparison that the claims rest on."""
     pd.set_option("display.width", 250, "display.max_rows", 2000, "display.max_columns", 40)
-    for (part, effects), rows in table[table["metric"] != "tpr"].groupby(["part", "effects"]):
+    for (part, effects), rows in table[table["metric"].isin(SHOWN)].groupby(["part", "effects"]):
         print(f"\n{part or 'training'}, {effects or 'all'} effects: mean [95 % interval]")
         cell = rows.apply(
             lambda row: f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]", axis=1
@@ -122,7 +124,7 @@ def show(table, comparison):
         rows = rows.assign(cell=cell, figure=(rows["metric"] + " " + rows["attribute"]))
         print(rows.pivot(index="figure", columns="model", values="cell")[rows["model"].unique()])
     print("\nFair MEDL-NNet minus MEDL-NNet, paired by seed")
-    rows = comparison[comparison["metric"] != "tpr"]
+    rows = comparison[comparison["metric"].isin(SHOWN)]
     print(rows.drop(columns=["group", "resamples"]).round(3).to_string(index=False))
     print("\nThe group whose TPR falls most")
     rates = comparison[comparison["metric"] == "tpr"]

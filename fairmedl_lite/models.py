@@ -117,6 +117,7 @@ class FairMEDL(keras.Model):
         cluster_adversary: Float lam_g.
         fairness: Float lam_FE = lam_ME.
         fairness_on: Which predictions the fairness adversaries read: `"fixed"`, `"mixed"`.
+            Without random effects the two are one, and one adversary reads it.
         fixed_loss: Float lam_F. `None` is 1 with an adversary and 0 without one, where any
             other weight would pull the likelihood's coefficients towards the pooled fit.
         kl_weight: Float lam_K. 1 is the likelihood's own.
@@ -177,8 +178,9 @@ class FairMEDL(keras.Model):
                 _dense(num_clusters, seeds.pop()),
             ]
         )
+        self.readers = tuple(fairness_on) if random_effects else ("fixed",)
         self.fairness_adversary = fairness and FairnessAdversary(
-            group_counts, base_rate, len(fairness_on), fairness, seed=seeds.pop()
+            group_counts, base_rate, len(self.readers), fairness, seed=seeds.pop()
         )
         self.term_metrics = {name: keras.metrics.Mean(name) for name in self._term_names()}
 
@@ -235,7 +237,7 @@ class FairMEDL(keras.Model):
             terms["cluster_adversary"] = mean(_cross_entropy(x["clusters"], guess))  # lam_g CCE
         if training and self.fairness_adversary:
             losses = self._fairness_losses(y, y_pred)
-            for number, name in enumerate(self.config["fairness_on"]):
+            for number, name in enumerate(self.readers):
                 terms[f"fairness_{name}"] = mean(losses[number])  # lam_FE, lam_ME CCE
         for name, value in terms.items():
             self.term_metrics[name].update_state(value)
@@ -243,7 +245,7 @@ class FairMEDL(keras.Model):
 
     def _fairness_losses(self, y, y_pred):
         """Cross-entropy of each adversary and row, mean over attributes: `(readers, batch)`."""
-        logits = ops.stack([y_pred[name] for name in self.config["fairness_on"]])
+        logits = ops.stack([y_pred[name] for name in self.readers])
         guesses = self.fairness_adversary(logits, y["outcome"])
         return -ops.sum(y["groups"] * guesses, axis=(2, 3)) / guesses.shape[2]
 
@@ -254,7 +256,7 @@ class FairMEDL(keras.Model):
         if self.cluster_adversary:
             names += ["cluster_adversary"]
         if self.fairness_adversary:
-            names += [f"fairness_{name}" for name in self.config["fairness_on"]]
+            names += [f"fairness_{name}" for name in self.readers]
         return names
 
     def get_config(self):
