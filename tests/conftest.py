@@ -1,11 +1,17 @@
 """A small clustered data set, and models fitted to it once for the whole session."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from fairmedl_lite.datasets import ClusteredData
 from fairmedl_lite.estimators import FairMEDLClassifier
+
+# As the package does, but before any test imports Keras: last digits depend on the second one.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 TINY = {"hidden": (4,), "epochs": 2, "batch_size": 64, "seed": 0}
 
