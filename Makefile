@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --ignore=notebooks/assignments
-EXTRAS = --extra cpu --extra jax --extra notebooks --extra test
+EXTRAS = --extra cpu --extra notebooks --extra test
+# What JAX needs and the environment has.
+SHARED = numpy scipy ml-dtypes opt-einsum
 COMPILE = --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 export TF_CPP_MIN_LOG_LEVEL = 3
@@ -51,8 +53,14 @@ test: env
 	$(call timed,unit tests,$(PY) -m pytest tests)
 	$(call timed,lessons,$(PY) -m pytest $(NBVAL) notebooks)
 
-test-jax: env
-	$(call timed,unit tests on JAX,KERAS_BACKEND=jax $(PY) -m pytest tests)
+# JAX stays out of $(VENV): TensorFlow imports it where it finds it, for 100 MB of a lesson's memory.
+build/jax.stamp: requirements-jax.lock $(VENV)/lock.stamp
+	@$(PY) -m pip install -qq --upgrade --require-hashes --only-binary :all: --no-deps \
+		--target build/jax -r requirements-jax.lock
+	@touch $@
+
+test-jax: env build/jax.stamp
+	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest tests)
 
 lab: env
 	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb
@@ -68,6 +76,9 @@ lock: build/uv/bin/uv
 	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
 		| build/uv/bin/uv pip compile $(COMPILE) $(EXTRAS) --upgrade --no-annotate \
 		--custom-compile-command "make lock" pyproject.toml - -o requirements.lock
+	@echo 'jax>=0.6' | build/uv/bin/uv pip compile $(COMPILE) --upgrade --no-annotate \
+		--custom-compile-command "make lock" --constraints requirements.lock \
+		$(addprefix --no-emit-package ,$(SHARED)) - -o requirements-jax.lock
 	@$(MAKE) env
 	@$(PY) tools/environment.py
 

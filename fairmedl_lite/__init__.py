@@ -1,8 +1,13 @@
 """Fair mixed effects deep learning for clustered data (arXiv 2310.03146), in Keras 3."""
 
+import os
 from importlib import import_module
 
 __version__ = "0.1.0"
+
+# TensorFlow reads both when it loads: a quiet start, and the same last digits everywhere.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 _HOME = {
     "datasets": ["ClusteredData", "load_adult"],

@@ -118,7 +118,8 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
             fitted = self._train(self.model_, {"x": x, "clusters": ids}, targets, sample_weight)
             if self.cluster_predictor:
                 self._train(self.cluster_predictor_, x, ids, sample_weight, loss=True)
-        self.chance_levels_ = _chance_levels(ids, groups, outcome, sample_weight)
+        watched = ids if self.cluster_adversary else None
+        self.chance_levels_ = _chance_levels(watched, groups, outcome, sample_weight)
         self.history_ = pd.DataFrame(fitted).rename_axis("epoch")
         return self
 
@@ -477,7 +478,7 @@ def _seeded(seed):
 def _chance_levels(ids, groups, outcome, sample_weight):
     """The cross-entropy, in nats, of an adversary that knows only how frequent each answer is."""
     levels = {}
-    if ids[0] >= 0:
+    if ids is not None:
         levels["cluster_adversary"] = float(entropy(np.bincount(ids, weights=sample_weight)))
     if groups is not None:
         levels["fairness"] = _fairness_chance(groups, outcome)

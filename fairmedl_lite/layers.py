@@ -1,10 +1,6 @@
 """The two layers that Keras does not have: gradient reversal and random effects."""
 
 import math
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 try:
     import keras

@@ -1,5 +1,6 @@
 """How a model is trained: Keras's own fit, and a schedule that ends it when it has converged."""
 
+import gc
 import math
 import warnings
 
@@ -49,6 +50,9 @@ def train(model, x, y, sample_weight, *, epochs, batch_size, learning_rate, loss
         callbacks=[schedule],
         verbose=0,
     )
+    # The compiled graph takes more memory than the weights; the next model can have it.
+    model.train_function = None
+    gc.collect()
     if epochs is None and not schedule.converged:
         warnings.warn(
             f"The loss still fell after {len(fitted.epoch)} epochs. Pass epochs= for more, or a "
@@ -98,14 +102,14 @@ class Anneal(keras.callbacks.Callback):
         done = epoch + 1
         if self.last is None:
             self.converged = self._is_flat()
-            first, limit = (math.ceil((1 - ANNEALED) * n) for n in (self.shortest, self.longest))
+            first, limit = (int((1 - ANNEALED) * n) for n in (self.shortest, self.longest))
             if done >= limit or (done >= first and self.converged):
                 self._lower_learning_rate(done)
         elif done >= self.last:
             self.model.stop_training = True
 
     def _lower_learning_rate(self, done):
-        self.last = math.ceil(done / (1 - ANNEALED))
+        self.last = max(done + 1, round(done / (1 - ANNEALED)))
         optimizer = self.model.optimizer
         optimizer.learning_rate = float(np.asarray(optimizer.learning_rate)) / 5
 

@@ -52,7 +52,7 @@ def test_far_too_slow_cell_is_stopped(lesson):
 
 
 def test_large_kernel_fails(lesson):
-    run = lesson("import time; block = bytearray(90_000_000); time.sleep(0.3)", megabytes=100)
+    run = lesson("import time; block = bytearray(90 * 2**20); time.sleep(0.3)", megabytes=100)
     assert run.result == "FAILED" and "the budget is 100 MB" in table([run])
 
 

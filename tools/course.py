@@ -96,9 +96,9 @@ class Memory:
             self._done.wait(0.1)
 
     def stop(self) -> float:
-        """Ends the sampling and returns the peak in MB."""
+        """Ends the sampling and returns the peak in MB of 2^20 bytes, as Binder and ps count."""
         self._done.set()
-        return self.peak / 1e6
+        return self.peak / 2**20
 
 
 class Lesson(NotebookClient):
