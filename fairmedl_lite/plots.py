@@ -57,8 +57,9 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
             )
         panel.set(title=attribute.replace("_", " "), xlabel=label, ylabel="", xlim=(0, 1))
         panel.get_legend().remove()
-    panels[0][0].legend(fontsize="small", loc="lower left")
     figure.tight_layout()
+    names = panels[0][0].get_legend_handles_labels()
+    figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(tables))
     return Figure(figure, _rates_in_words(tables, label))
 
 

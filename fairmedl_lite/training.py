@@ -103,13 +103,16 @@ class Anneal(keras.callbacks.Callback):
         if self.last is None:
             self.converged = self._is_flat()
             first, limit = (int((1 - ANNEALED) * n) for n in (self.shortest, self.longest))
-            if done >= limit or (done >= first and self.converged):
-                self._lower_learning_rate(done)
+            if done >= limit:
+                self._lower_learning_rate(self.longest)
+            elif done >= first and self.converged:
+                last = max(self.shortest, math.ceil(done / (1 - ANNEALED)))
+                self._lower_learning_rate(last)
         elif done >= self.last:
             self.model.stop_training = True
 
-    def _lower_learning_rate(self, done):
-        self.last = max(done + 1, round(done / (1 - ANNEALED)))
+    def _lower_learning_rate(self, last):
+        self.last = last
         optimizer = self.model.optimizer
         optimizer.learning_rate = float(np.asarray(optimizer.learning_rate)) / 5
 

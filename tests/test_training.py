@@ -44,7 +44,14 @@ def test_a_loss_that_falls_and_then_rests_stops_soon_after():
     epochs, rates = run(schedule, np.maximum(30.0 - np.arange(80), 0))
     assert 20 < epochs < 80 and schedule.converged
     first = rates.index(0.2)
-    assert first > 30 and epochs == -(-first // (1 - ANNEALED))
+    assert first > 30 and epochs == np.ceil(first / (1 - ANNEALED))
+
+
+@pytest.mark.parametrize("longest", [1, 2, 3, 8, 13])
+def test_any_number_of_epochs_is_kept(longest):
+    epochs, rates = run(Anneal(longest, longest), -np.arange(float(longest)))
+    assert epochs == longest
+    assert longest == 1 or rates[-1] == 0.2
 
 
 @pytest.mark.parametrize("longest", [5, 10, 20, 100])
