@@ -10,6 +10,7 @@ import math
 import time
 
 import numpy as np
+from ladder import UNSEEN
 
 from fairmedl_lite import FairMEDLClassifier, ladder, load_adult, split
 from fairmedl_lite.inputs import TableEncoder, check_groups
@@ -21,7 +22,7 @@ PAIRS, EPOCHS = 5, 20
 
 def arrays():
     """Adult's training rows as the model reads them."""
-    data = split(load_adult(), unseen_clusters=4 / 14, seed=0).train
+    data = split(load_adult(), unseen_clusters=UNSEEN, seed=0).train
     groups, codes = check_groups(data.sensitive)
     counts = [len(names) for names in groups.values()]
     outcome = data.y.to_numpy("float32")

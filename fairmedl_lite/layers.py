@@ -110,12 +110,15 @@ class RandomEffects(keras.layers.Layer):
         if not training:
             return output
         noise = keras.random.normal(ops.shape(output), seed=self.seed_generator)
-        return output + self.posterior_scale(features, clusters) * noise
+        return output + self._deviation(design, clusters) * noise
 
     def posterior_scale(self, features, clusters):
         """Standard deviation of the effect on each row under the posterior: `(batch, 1)`."""
+        return self._deviation(self._scaled_design(features), clusters)
+
+    def _deviation(self, design, clusters):
         _, scale = self.standardised_posterior()
-        parts = ops.square(self._scaled_design(features) * self._of_rows(scale, clusters))
+        parts = ops.square(design * self._of_rows(scale, clusters))
         return ops.sqrt(ops.sum(parts, axis=-1, keepdims=True) + keras.config.epsilon())
 
     def kl(self):

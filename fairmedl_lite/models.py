@@ -63,31 +63,27 @@ class FairnessAdversary(keras.layers.Layer):
         self.absent = np.where(absent, -1e9, 0.0).astype("float32")
 
     def build(self, logits_shape, outcome_shape=None):
-        self.hidden_kernel, self.hidden_bias = self._add_dense("hidden", 3, self.units, 0)
-        self.head_kernel, self.head_bias = self._add_dense("head", self.units, self.absent.size, 1)
+        self.hidden_kernel = self._add_kernel("hidden", 4, self.units, 0)
+        self.head_kernel = self._add_kernel("head", self.units, self.absent.size, 1)
 
-    def _add_dense(self, name, inputs, units, number):
+    def _add_kernel(self, name, inputs, units, number):
         seed = self.seed if self.seed is None else self.seed + number
-        kernel = self.add_weight(
+        return self.add_weight(
             shape=(self.readers, inputs, units),
             initializer=keras.initializers.RandomNormal(stddev=inputs**-0.5, seed=seed),
             name=f"{name}_kernel",
         )
-        bias = self.add_weight(
-            shape=(self.readers, 1, units), initializer="zeros", name=f"{name}_bias"
-        )
-        return kernel, bias
 
     def call(self, logits, outcome):
         threshold = math.log(self.base_rate / (1 - self.base_rate))
         decision = ops.tanh(SHARPNESS / 2 * (self.reversal(logits) - threshold))
         outcome = ops.broadcast_to(outcome, ops.shape(decision))
-        reading = ops.concatenate([decision, outcome, decision * outcome], axis=-1)
-        hidden = ops.relu(ops.matmul(reading, self.hidden_kernel) + self.hidden_bias)
-        scores = ops.matmul(hidden, self.head_kernel) + self.head_bias
-        return ops.log_softmax(
-            ops.reshape(scores, (self.readers, -1, *self.absent.shape)) + self.absent
-        )
+        one = ops.ones_like(decision)
+        reading = ops.concatenate([one, decision, outcome, decision * outcome], axis=-1)
+        hidden = ops.relu(ops.matmul(reading, self.hidden_kernel))
+        scores = ops.matmul(hidden, self.head_kernel)
+        scores = ops.reshape(scores, (self.readers, -1, *self.absent.shape))
+        return ops.log_softmax(scores + self.absent)
 
     def get_config(self):
         names = ("group_counts", "base_rate", "readers", "weight", "units", "seed")
@@ -174,7 +170,7 @@ class FairMEDL(keras.Model):
         self.cluster_adversary = cluster_adversary and keras.Sequential(
             [
                 GradientReversal(cluster_adversary),
-                _dense(ADVERSARY_UNITS, seeds.pop(), activation="relu"),
+                _dense(ADVERSARY_UNITS, seeds.pop(), activation="relu", use_bias=False),
                 _dense(num_clusters, seeds.pop()),
             ]
         )
@@ -336,9 +332,9 @@ class ClusterPredictor(keras.Model):
         return self.config
 
 
-def _dense(units, seed, activation=None):
+def _dense(units, seed, **options):
     initializer = keras.initializers.GlorotUniform(seed=int(seed))
-    return keras.layers.Dense(units, activation=activation, kernel_initializer=initializer)
+    return keras.layers.Dense(units, kernel_initializer=initializer, **options)
 
 
 def _cross_entropy(labels, logits):

@@ -70,7 +70,7 @@ def array(weight):
 
 
 def dense(layer, inputs):
-    return inputs @ array(layer.kernel) + array(layer.bias)
+    return inputs @ array(layer.kernel) + (array(layer.bias) if layer.use_bias else 0)
 
 
 def by_hand(model, batch):
@@ -103,10 +103,10 @@ def fairness_by_hand(model, number, value, y):
     adversary = model.fairness_adversary
     decision = 2 * expit(models.SHARPNESS * (value - logit(0.3))) - 1
     outcome = y["outcome"][:, 0]
-    hidden = np.column_stack([decision, outcome, decision * outcome])
-    hidden = hidden @ array(adversary.hidden_kernel)[number] + array(adversary.hidden_bias)[number]
+    hidden = np.column_stack([np.ones(ROWS), decision, outcome, decision * outcome])
+    hidden = hidden @ array(adversary.hidden_kernel)[number]
     scores = np.maximum(hidden, 0) @ array(adversary.head_kernel)[number]
-    scores = (scores + array(adversary.head_bias)[number]).reshape(ROWS, len(GROUPS), max(GROUPS))
+    scores = scores.reshape(ROWS, len(GROUPS), max(GROUPS))
     total = 0
     for attribute, count in enumerate(GROUPS):
         log_p = log_softmax(scores[:, attribute, :count], axis=1)
@@ -174,9 +174,9 @@ def test_outputs_add_up_and_adversaries_speak_only_in_training(batch):
         (OFF, 6),  # two hidden layers and a head, a kernel and a bias each
         (OFF | {"random_effects": "intercept"}, 6 + 3),
         (OFF | {"random_effects": "slopes"}, 6 + 3),
-        (OFF | {"cluster_adversary": 0.1}, 6 + 4),
-        (OFF | {"fairness": 0.1}, 6 + 4),
-        ({}, 6 + 3 + 4 + 4),
+        (OFF | {"cluster_adversary": 0.1}, 6 + 3),
+        (OFF | {"fairness": 0.1}, 6 + 2),
+        ({}, 6 + 3 + 3 + 2),
         (OFF | {"hidden": ()}, 2),
     ],
 )
