@@ -6,7 +6,8 @@
 A seed changes the split and the initial weights; the held-out occupations stay. Each prediction
 (fixed, mixed) has Youden's threshold from validation rows. On held-out occupations the mixed
 prediction has no random effect to add, so it differs from the fixed one only in its threshold.
-The table goes to results/adult_ladder.csv (with --tune to build/).
+The table goes to results/adult_ladder.csv; that of any other choice of rows, rungs or weight to
+build/.
 """
 
 import argparse
@@ -157,7 +158,8 @@ def report(chosen, seeds, settings):
     )
     ratio = 1 / 3  # 20 % of the seen rows test what 60 % trained
     table, comparison = summarise(runs, ratio), compare(runs, ratio)
-    path = ROOT / ("build/ladder_tuning.csv" if chosen.tune else "results/adult_ladder.csv")
+    reported = not chosen.tune and not settings and set(chosen.only) == set(ladder())
+    path = ROOT / ("results/adult_ladder.csv" if reported else "build/ladder_trial.csv")
     path.parent.mkdir(exist_ok=True)
     table[table["metric"] != "seconds"].round(6).to_csv(path, index=False)
     comparison.round(6).to_csv(path.with_stem(path.stem + "_change"), index=False)

@@ -22,6 +22,7 @@ UNSEEN = (None, "fixed", "prior", "predict")
 FILE_FORMAT = "fairmedl_lite 1"
 CHUNK = 65_536  # rows predicted at once
 PRIOR_NODES = 32
+PREDICTOR_LOSS = "sparse_categorical_crossentropy"
 
 
 class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
@@ -117,7 +118,7 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
                 targets["groups"] = self._group_targets(groups, outcome, sample_weight)
             fitted = self._train(self.model_, {"x": x, "clusters": ids}, targets, sample_weight)
             if self.cluster_predictor:
-                self._train(self.cluster_predictor_, x, ids, sample_weight, loss=True)
+                self._train(self.cluster_predictor_, x, ids, sample_weight, PREDICTOR_LOSS)
         watched = ids if self.cluster_adversary else None
         self.chance_levels_ = _chance_levels(watched, groups, outcome, sample_weight)
         self.history_ = pd.DataFrame(fitted).rename_axis("epoch")
@@ -370,7 +371,7 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            loss=loss and "sparse_categorical_crossentropy",
+            loss=loss,
         )
 
     def _logits(self, X, clusters, effects, unseen):
