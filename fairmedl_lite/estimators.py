@@ -1,53 +1,93 @@
-"""FairMEDLClassifier: Fair MEDL for people with a DataFrame, as scikit-learn users expect it."""
+"""FairMEDLClassifier and FairMEDLRegressor: Fair MEDL for people with a DataFrame."""
 
-import io
-import json
 import math
 import random
-import zipfile
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, log_expit
 from scipy.stats import entropy, norm
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import inputs
+from fairmedl_lite import inputs, posterior, storage, summaries
+from fairmedl_lite.clusters import ClusterIndex, ClusterMeans, cluster_table
 
 EFFECTS = ("fixed", "random", "mixed")
-UNSEEN = (None, "fixed", "prior", "predict")
-FILE_FORMAT = "fairmedl_lite 1"
+UNSEEN = (None, "fixed", "prior", "predict", "shuffled")
 CHUNK = 65_536  # rows predicted at once
-PRIOR_NODES = 32
+NODES = 32
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
+CROSSED = (
+    "With several cluster variables the posterior is mean-field across them: the intervals of "
+    "the effects are too narrow."
+)
+
+_LEARNED = (
+    "feature_names_in_",
+    "n_features_in_",
+    "history_",
+    "chance_levels_",
+    "lower_bound_",
+    "random_effects_",
+    "variance_components_",
+    "effect_covariances_",
+    "fixed_effects_",
+)
 
 
-class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
-    """Fair MEDL for a two-class outcome and rows in clusters (arXiv 2310.03146).
+class _FairMEDLEstimator(BaseEstimator):
+    """What the two estimators share. Their documentation goes on with what follows.
 
-    A weight of 0 leaves a part out: `ladder` gives the paper's six ablations. After `fit`, the
-    attribute `history_` holds every term of the loss by epoch, and `chance_levels_` what an
-    adversary that learns nothing would reach: one at its chance level has been beaten, or has
-    collapsed.
+    A weight of 0 leaves a part out: `ladder` gives the paper's six ablations. `hidden=()` with
+    both adversaries left out is the linear mixed model of the statistics textbooks, fitted by
+    (variational) maximum likelihood.
 
     Args:
-        hidden: Integers. Units of the hidden layers.
-        random_effects: `"slopes"` (an intercept and slopes on the last hidden layer for each
-            cluster), `"intercept"` or `None`.
+        hidden: Integers. Units of the hidden layers; `()` makes the fixed effects linear.
+        random_effects: `"slopes"` (for each cluster an intercept and slopes on the last hidden
+            layer), `"intercept"`, `None`, or a list of columns: `["exper"]` is lme4's
+            `(1 + exper | cluster)`, an intercept and slopes with a full covariance. With several
+            cluster variables one of these for all, or a dictionary of variable to one of them.
         cluster_adversary: Float, zero or more (lam_g). What FE keeps shall not tell the cluster.
         fairness: Float, zero or more (lam_FE = lam_ME). The prediction, once the outcome is
             known, shall not tell the sensitive attributes.
         fairness_on: Which predictions fairness is asked of: `"fixed"`, `"mixed"`.
+        within_between: Columns of numbers whose mean in the cluster enters beside them (Mundlak
+            1978). The coefficient of the column is then the one within clusters, also where the
+            random effects go along with it.
         cluster_predictor: Whether to train a cluster predictor, for `unseen="predict"`.
         epochs: Integer, or `None` to train until converged: at least 20 epochs and 1,600 steps.
-        batch_size: Integer. Rows of a step.
-        learning_rate: Float. Adam's, cut to a fifth for the last fifth of the epochs.
+        batch_size: Integer, rows of a step. `None`: 256, or for a linear model 8,192.
+        learning_rate: Float, Adam's before it is lowered. `None`: .001, or for a linear model .03.
         fixed_loss: Float lam_F. `None` is 1 with an adversary and 0 without one.
         seed: Integer. The same seed gives the same model.
+
+    Attributes:
+        random_effects_: DataFrame of `variable`, `cluster`, `effect`, `mean`, `sd`, `n`: the
+            posterior of each cluster's effects on the link scale, in the units of the data. Of
+            slopes on a hidden layer it is their sum, averaged over the cluster's training rows.
+        variance_components_: DataFrame of `variable`, `effect`, `sd`, `correlation` (with the
+            intercept), `share`. The share is that of all the variable's effects together in what
+            the fixed effects leave of the variance, at the average training row: with
+            intercepts alone the intra-class correlation. The last row is the residual; a 0/1
+            outcome has that of the latent logistic scale.
+        effect_covariances_: For each cluster variable a DataFrame, the covariance of its effects.
+        coef_, intercept_: With `hidden=()`: coefficients in the units of the data. A category's
+            is its difference from the first one. `fixed_effects_` has their standard errors too.
+        history_: Every term of the loss by epoch.
+        chance_levels_: What an adversary that learns nothing would reach: one at its chance
+            level has been beaten, or has collapsed.
     """
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.__doc__ = (
+            f"{cls.__doc__.strip()}\n\n    {_FairMEDLEstimator.__doc__.split('    ', 1)[1]}"
+        )
 
     def __init__(
         self,
@@ -56,10 +96,11 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
         cluster_adversary=0.1,
         fairness=1.0,
         fairness_on=("fixed", "mixed"),
+        within_between=(),
         cluster_predictor=False,
         epochs=None,
-        batch_size=256,
-        learning_rate=1e-3,
+        batch_size=None,
+        learning_rate=None,
         fixed_loss=None,
         seed=0,
     ):
@@ -68,6 +109,7 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
         self.cluster_adversary = cluster_adversary
         self.fairness = fairness
         self.fairness_on = fairness_on
+        self.within_between = within_between
         self.cluster_predictor = cluster_predictor
         self.epochs = epochs
         self.batch_size = batch_size
@@ -80,8 +122,9 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
             X: DataFrame of shape `(rows, columns)`: numbers, strings, categories, missing values.
-            y: Series of shape `(rows,)` with two classes; the larger one is the positive class.
-            clusters: Series of shape `(rows,)`. Needed by every part but the plain network.
+            y: Series of shape `(rows,)`: numbers, or two classes of which the larger is positive.
+            clusters: Series of shape `(rows,)`, or DataFrame with a column for each of several
+                cluster variables, crossed or nested. Needed by every part but the plain network.
             sensitive_features: DataFrame of shape `(rows, attributes)`. Needed if `fairness > 0`.
             sample_weight: Array of shape `(rows,)`, zero or more.
 
@@ -92,7 +135,7 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
             ValueError: If the settings or the data cannot be used; the message says what to do.
 
         Warns:
-            ConvergenceWarning: If the loss still falls when the longest training ends.
+            ConvergenceWarning: If the loss still falls when training ends.
         """
         self._check_settings()
         inputs.check_rows(
@@ -102,95 +145,133 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
             sensitive_features=sensitive_features,
             sample_weight=sample_weight,
         )
-        self.classes_, outcome = inputs.check_binary(y)
-        self.encoder_ = inputs.TableEncoder().fit(X)
-        x = self.encoder_.transform(X)
-        self.clusters_, ids = self._learn_clusters(clusters, len(x))
+        sample_weight = inputs.check_weights(sample_weight)
+        outcome = self._learn_outcome(y, sample_weight)
+        x, ids = self._learn_inputs(X, clusters)
         self.groups_, groups = self._learn_groups(sensitive_features)
-        if sample_weight is not None:
-            sample_weight = inputs.check_weights(sample_weight, outcome)
-        self._set_columns()
         with _seeded(self.seed):
-            rate = np.average(outcome, weights=sample_weight)
+            rate = np.average(outcome, weights=sample_weight) if self._is_binary else 0.5
             self._assemble(self._model_config(len(x), rate))
             targets = {"outcome": outcome[:, None]}
             if self.fairness:
                 targets["groups"] = self._group_targets(groups, outcome, sample_weight)
-            fitted = self._train(self.model_, {"x": x, "clusters": ids}, targets, sample_weight)
-            if self.cluster_predictor:
-                self._train(self.cluster_predictor_, x, ids, sample_weight, PREDICTOR_LOSS)
-        watched = ids if self.cluster_adversary else None
+            data = {"x": x, "clusters": ids}
+            self.history_ = self._train(self.model_, data, targets, sample_weight)
+            for predictor, labels in zip(self.cluster_predictors_, ids, strict=False):
+                self._train(predictor, x, labels, sample_weight, PREDICTOR_LOSS)
+        watched = ids if self.cluster_adversary else ()
         self.chance_levels_ = _chance_levels(watched, groups, outcome, sample_weight)
-        self.history_ = pd.DataFrame(fitted).rename_axis("epoch")
+        self._summarise(x, ids, outcome, sample_weight)
         return self
 
-    def predict_proba(self, X, *, clusters=None, effects="mixed", unseen=None):
-        """Probabilities of the two classes.
-
-        Args:
-            X: DataFrame of shape `(rows, columns)`, with the columns of `fit`.
-            clusters: Series of shape `(rows,)`; `None` if no row's cluster is known.
-            effects: `"mixed"` (the whole model), `"fixed"` (what serves every cluster) or
-                `"random"` (the cluster's effect alone, around a logit of 0).
-            unseen: What a row of a new cluster gets. `"fixed"`: no random effect. `"prior"`: the
-                probability averaged over clusters drawn from the prior, which is nearer to one
-                half because a new cluster is uncertain. `"predict"`: the effects of the clusters
-                it resembles, as the cluster predictor weighs them. `None` raises instead.
-
-        Returns:
-            Array of shape `(rows, 2)`.
-
-        Raises:
-            ValueError: If a cluster is new and `unseen` is `None`, or the input does not fit.
-        """
-        logit, scale = self._logits(X, clusters, effects, unseen)
-        positive = _average_over_prior(logit, scale) if unseen == "prior" else _sigmoid(logit)
-        return np.column_stack([1 - positive, positive])
-
-    def predict(self, X, *, clusters=None, effects="mixed", unseen=None):
-        """The likelier class of each row: threshold 0.5. Arguments as in `predict_proba`."""
-        positive = self.predict_proba(X, clusters=clusters, effects=effects, unseen=unseen)[:, 1]
-        return self.classes_[(positive >= 0.5).astype(int)]
-
-    def score(self, X, y, *, clusters=None, effects="mixed", unseen=None, sample_weight=None):
-        """Accuracy. Arguments as in `predict_proba` and `fit`."""
-        predicted = self.predict(X, clusters=clusters, effects=effects, unseen=unseen)
-        return accuracy_score(y, predicted, sample_weight=sample_weight)
-
-    def cluster_effects(self, X, *, clusters, level=0.9):
+    def cluster_effects(self, X, *, clusters, variable=None, level=0.9):
         """The random effect of each cluster, averaged over its rows, with a posterior interval.
 
-        The posterior is mean-field, so the interval leaves out what the effects share.
+        The interval leaves out that the fixed effects are estimated too.
 
         Args:
             X: DataFrame of shape `(rows, columns)`.
-            clusters: Series of shape `(rows,)`, of seen clusters.
+            clusters: Series of shape `(rows,)`, of seen clusters, or DataFrame as in `fit`.
+            variable: Which cluster variable; `None` if there is one.
             level: Float in (0, 1). The probability that the interval holds.
 
         Returns:
-            DataFrame with `cluster`, `rows`, and on the logit scale `mean`, `sd`, `low`, `high`.
+            DataFrame with `cluster`, `rows`, and on the link scale `mean`, `sd`, `low`, `high`.
         """
-        check_is_fitted(self, "model_")
-        if not self.random_effects:
-            raise ValueError("cluster_effects needs random effects. Received: a model without.")
-        inputs.check_rows(X=X, clusters=clusters)
-        ids = self._cluster_ids(clusters, None, len(X))
-        activations = self.model_.activations(self.encoder_.transform(X))
-        features = pd.DataFrame(np.asarray(self.model_.slope_features(activations))).groupby(ids)
-        average = features.mean().to_numpy("float32")
+        number = self._variable(variable, "cluster_effects")
+        x, every_id = self._inputs(X, clusters, unseen=None)
+        layer, ids = self.model_.random_effects[number], every_id[number]
+        features = self._features(x)[number]
+        average = pd.DataFrame(features).groupby(ids).mean().to_numpy("float32")
         present = np.unique(ids)
-        mean = np.asarray(self.model_.random_effects(average, present))[:, 0]
-        sd = np.asarray(self.model_.random_effects.posterior_scale(average, present))[:, 0]
+        mean = self._scale * np.asarray(layer(average, present))[:, 0]
+        sd = self._scale * np.asarray(layer.posterior_scale(average, present))[:, 0]
         half = norm.ppf((1 + level) / 2) * sd
         return pd.DataFrame(
             {
-                "cluster": self.clusters_[present],
+                "cluster": list(self.clusters_.values())[number][present],
                 "rows": np.bincount(ids)[present],
                 "mean": mean,
                 "sd": sd,
                 "low": mean - half,
                 "high": mean + half,
             }
+        )
+
+    def posterior_draws(self, X, *, clusters=None, unseen=None, draws=1000, seed=0):
+        """Draws of each row's prediction on the link scale; rows of one cluster share an effect.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: As in `fit`; new clusters with one label share an effect, and without
+                clusters each row is a new cluster.
+            unseen: As in `predict`. `"predict"` draws a seen cluster for each row and draw.
+            draws: Integer.
+            seed: Integer.
+
+        Returns:
+            Float32 array of shape `(draws, rows)`. The fixed effects are estimates and do not
+            vary, nor does the residual.
+        """
+        x, ids = self._inputs(X, clusters, unseen)
+        generator = np.random.default_rng(seed)
+        rows = np.arange(len(x))
+        table = pd.DataFrame({name: rows for name in self.clusters_})
+        table = table if clusters is None else self.cluster_index_.named(cluster_table(clusters))
+        drawn = np.tile(self._run(x, ids)["fixed"], (draws, 1))
+        for number, features in enumerate(self._features(x)):
+            new = ids[number] < 0
+            soft = unseen in ("predict", "shuffled") and new.any()
+            drawn += posterior.draw_effects(
+                self.model_.random_effects[number],
+                _with_ones(features),
+                ids[number],
+                table[list(self.clusters_)[number]].to_numpy(),
+                unseen=unseen,
+                membership=self._membership(x[new], number, unseen) if soft else None,
+                draws=draws,
+                random=generator,
+            )
+        return self._centre + self._scale * drawn
+
+    def membership(self, X, *, clusters=None, variable=None):
+        """How the cluster predictor shares each row out over the seen clusters.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: As in `fit`; needed with `within_between` only.
+            variable: Which cluster variable; `None` if there is one.
+
+        Returns:
+            DataFrame of shape `(rows, clusters)`, whose rows add up to one. Compare it with the
+            true clusters by `metrics.membership_report`.
+        """
+        number = self._variable(variable, "membership")
+        x, _ = self._inputs(X, clusters, unseen="predict")
+        labels = list(self.clusters_.values())[number]
+        return pd.DataFrame(self._membership(x, number, "predict"), columns=labels)
+
+    def summary(self):
+        """What a reader of a mixed model's summary looks for, as text.
+
+        The log likelihood's lower bound (ELBO), the variance components with the number of
+        clusters, and with `hidden=()` the coefficients with standard errors.
+        """
+        check_is_fitted(self, "model_")
+        rows = self.model_.config["num_rows"]
+        title = (
+            f"{type(self).__name__}: {rows:,} rows, fixed effects "
+            f"{'linear' if not self.hidden else f'a network of {self.hidden} units'}\n"
+            f"Log likelihood: at least {self.lower_bound_:.1f}"
+        )
+        counts = dict(zip(self.clusters_, self.cluster_index_.counts, strict=True))
+        notes = [CROSSED] if len(self.model_.random_effects) > 1 else []
+        return summaries.write(
+            title,
+            counts,
+            getattr(self, "variance_components_", None),
+            getattr(self, "fixed_effects_", None),
+            notes,
         )
 
     def save(self, path):
@@ -200,23 +281,21 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
             path: Where to write.
         """
         check_is_fitted(self, "model_")
+        tables = {name: getattr(self, name) for name in self._learned if hasattr(self, name)}
         description = {
-            "format": FILE_FORMAT,
+            "estimator": type(self).__name__,
             "params": self.get_params(),
-            "classes": self.classes_.tolist(),
-            "clusters": self.clusters_.tolist(),
-            "groups": {name: groups.tolist() for name, groups in self.groups_.items()},
+            "clusters": list(self.clusters_.items()),
+            "cluster_means": self.cluster_means_.means,
+            "groups": self.groups_,
             "columns": self.encoder_.get_config(),
             "model": self.model_.get_config(),
-            "chance_levels": self.chance_levels_,
-            "history": self.history_.to_dict("list"),
+            "learned": tables,
         }
-        parts = {"model": self.model_, "cluster_predictor": self.cluster_predictor_}
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("model.json", json.dumps(description, default=_to_json))
-            for name, part in parts.items():
-                if part is not None:
-                    file.writestr(f"{name}.npz", _pack(part.get_weights()))
+        weights = {"model": self.model_.get_weights()}
+        for number, predictor in enumerate(self.cluster_predictors_):
+            weights[f"cluster_predictor_{number}"] = predictor.get_weights()
+        storage.write(path, description, weights)
 
     @classmethod
     def load(cls, path):
@@ -228,52 +307,40 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: If the file is not such a model, or is damaged.
         """
-        try:
-            with zipfile.ZipFile(path) as file:
-                description = json.loads(file.read("model.json"))
-                if description["format"] != FILE_FORMAT:
-                    raise ValueError(f"its format is {description['format']!r}")
-                weights = {
-                    name: _unpack(file.read(name))
-                    for name in file.namelist()
-                    if name.endswith(".npz")
-                }
-            return cls._restore(description, weights)
-        except OSError:
-            raise
-        except Exception as error:  # whatever a foreign file makes its readers raise
-            raise ValueError(
-                f"The file must be a model written by save ({FILE_FORMAT!r}). "
-                f"Received: {str(path)!r}, which cannot be read as one: {error}."
-            ) from error
+        return storage.read(path, cls._restore)
 
     @classmethod
     def _restore(cls, description, weights):
+        if description["estimator"] != cls.__name__:
+            raise ValueError(f"it holds a {description['estimator']}, not a {cls.__name__}")
         params = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in description["params"].items()
         }
         self = cls(**params)
-        self.classes_ = np.array(description["classes"])
-        self.clusters_ = pd.Index(description["clusters"])
+        for name, value in description["learned"].items():
+            setattr(self, name, np.array(value) if isinstance(value, list) else value)
+        self._set_clusters({name: pd.Index(labels) for name, labels in description["clusters"]})
+        self.cluster_means_ = ClusterMeans(self.within_between, description["cluster_means"])
         self.groups_ = {name: np.array(part) for name, part in description["groups"].items()}
         self.encoder_ = inputs.TableEncoder.from_config(description["columns"])
-        self.chance_levels_ = description["chance_levels"]
-        self.history_ = pd.DataFrame(description["history"]).rename_axis("epoch")
-        self._set_columns()
         self._assemble(description["model"])
-        self.model_.set_weights(weights["model.npz"])
-        if self.cluster_predictor:
-            self.cluster_predictor_.set_weights(weights["cluster_predictor.npz"])
+        self.model_.set_weights(weights["model"])
+        for number, predictor in enumerate(self.cluster_predictors_):
+            predictor.set_weights(weights[f"cluster_predictor_{number}"])
         return self
 
     def _check_settings(self):
-        inputs.check_choice("random_effects", self.random_effects, ("slopes", "intercept", None))
         unknown = set(self.fairness_on) - {"fixed", "mixed"}
         if isinstance(self.fairness_on, str) or unknown or (self.fairness and not self.fairness_on):
             raise ValueError(
                 "fairness_on must name one or both of 'fixed' and 'mixed' in a tuple. "
                 f"Received: {self.fairness_on!r}. To leave fairness out pass fairness=0."
+            )
+        if isinstance(self.within_between, str):
+            raise ValueError(
+                "within_between must be a list of columns. Received: the string "
+                f"{self.within_between!r}. Pass [{self.within_between!r}]."
             )
         for name in ("cluster_adversary", "fairness", "fixed_loss"):
             value = getattr(self, name)
@@ -289,27 +356,31 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
                 "Pass cluster_adversary=0, or name hidden units."
             )
 
-    def _learn_clusters(self, clusters, rows):
-        """The seen clusters, and the number of each row's one; -1 for all if none are needed."""
-        needed = [
-            name
-            for name in ("random_effects", "cluster_adversary", "cluster_predictor")
-            if getattr(self, name)
-        ]
-        if not needed:
-            return pd.Index([]), np.full(rows, -1, dtype="int32")
-        if clusters is None:
+    def _learn_inputs(self, X, clusters):
+        """Learn clusters and encoding; return the encoded rows and the numbers of their clusters.
+
+        No cluster is numbered if no part needs them.
+        """
+        parts = ("random_effects", "cluster_adversary", "cluster_predictor", "within_between")
+        needed = [name for name in parts if getattr(self, name)]
+        if needed and clusters is None:
             raise ValueError(
                 f"clusters must be given for {', '.join(needed)}. Received: None. "
                 "Pass clusters=..., or leave these parts out."
             )
-        ids, labels = pd.factorize(inputs.check_labels(clusters, "clusters"), sort=True)
-        if len(labels) < 2:
-            raise ValueError(
-                f"There must be at least two clusters for {', '.join(needed)}. Received: only "
-                f"{labels.tolist()}. Leave these parts out, or pass another cluster column."
-            )
-        return pd.Index(labels), ids.astype("int32")
+        table = cluster_table(clusters) if needed else pd.DataFrame(index=range(len(X)))
+        self._set_clusters(ClusterIndex.learn(table, needed).labels)
+        X = inputs.as_table(X)
+        self.feature_names_in_ = np.array(list(X), dtype=object)
+        self.n_features_in_ = X.shape[1]
+        self.cluster_means_ = ClusterMeans.learn(X, table, self.within_between)
+        X = self.cluster_means_.add(X, table)
+        self.encoder_ = inputs.TableEncoder().fit(X)
+        ids = self.cluster_index_.number(table, len(X)) if needed else ()
+        return self.encoder_.transform(X), ids
+
+    def _set_clusters(self, labels):
+        self.clusters_, self.cluster_index_ = labels, ClusterIndex(labels)
 
     def _learn_groups(self, sensitive_features):
         if not self.fairness:
@@ -321,25 +392,34 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
             )
         return inputs.check_groups(sensitive_features)
 
-    def _set_columns(self):
-        self.feature_names_in_ = np.array(list(self.encoder_.columns), dtype=object)
-        self.n_features_in_ = len(self.feature_names_in_)
+    def _effect_kinds(self):
+        """What random effects each cluster variable has, as the model takes them."""
+        kinds = self.random_effects
+        if not isinstance(kinds, dict):
+            kinds = {variable: kinds for variable in self.clusters_}
+        if set(kinds) != set(self.clusters_):
+            raise ValueError(
+                "random_effects must name each cluster variable, or be the same for all. "
+                f"Received: {list(kinds)} for {list(self.clusters_)}."
+            )
+        return tuple(self._effect_kind(kinds[variable]) for variable in self.clusters_)
+
+    def _effect_kind(self, kind):
+        if isinstance(kind, list | tuple):
+            return tuple(place for name in kind for place in self.encoder_.positions(name))
+        inputs.check_choice("random_effects", kind, ("slopes", "intercept", None, "a list"))
+        return kind
 
     def _model_config(self, rows, base_rate):
-        parts = (
-            "hidden",
-            "random_effects",
-            "cluster_adversary",
-            "fairness",
-            "fairness_on",
-            "fixed_loss",
-            "seed",
-        )
+        kinds = self._effect_kinds() if self.random_effects is not None else ()
+        parts = ("hidden", "cluster_adversary", "fairness", "fairness_on", "fixed_loss", "seed")
         return {
             "num_rows": rows,
-            "num_clusters": len(self.clusters_),
+            "num_clusters": self.cluster_index_.counts,
+            "family": "bernoulli" if self._is_binary else "gaussian",
             "group_counts": tuple(len(groups) for groups in self.groups_.values()),
             "base_rate": float(base_rate),
+            "random_effects": kinds,
             **{name: getattr(self, name) for name in parts},
         }
 
@@ -353,97 +433,385 @@ class FairMEDLClassifier(ClassifierMixin, BaseEstimator):
         """Make the models, with their weights in place."""
         from fairmedl_lite.models import ClusterPredictor, FairMEDL
 
-        columns = len(self.encoder_.feature_names)
-        self.model_, self.cluster_predictor_ = FairMEDL(**config), None
-        self.model_.build({"x": (None, columns), "clusters": (None,)})
-        if self.cluster_predictor:
-            self.cluster_predictor_ = ClusterPredictor(len(self.clusters_), seed=self.seed)
-            self.cluster_predictor_.build((None, columns))
+        columns, counts = len(self.encoder_.feature_names), self.cluster_index_.counts
+        self.model_ = FairMEDL(**config)
+        self.model_.build({"x": (None, columns), "clusters": ((None,),) * len(counts)})
+        self.cluster_predictors_ = [
+            ClusterPredictor(count, seed=self.seed) for count in counts if self.cluster_predictor
+        ]
+        for predictor in self.cluster_predictors_:
+            predictor.build((None, columns))
 
     def _train(self, model, x, y, sample_weight, loss=None):
-        from fairmedl_lite.training import train
+        from fairmedl_lite.training import LINEAR, NETWORK, train
 
-        return train(
-            model,
-            x,
-            y,
-            sample_weight,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            loss=loss,
+        recipe = NETWORK if self.hidden or self.fairness or loss else LINEAR
+        for name in ("batch_size", "learning_rate"):
+            if getattr(self, name) is not None:
+                recipe = replace(recipe, **{name: getattr(self, name)})
+        return train(model, x, y, sample_weight, recipe, epochs=self.epochs, loss=loss)
+
+    def _summarise(self, x, ids, outcome, sample_weight):
+        """Set the attributes that say what was learned."""
+        sample_weight = np.ones(len(x)) if sample_weight is None else sample_weight
+        outputs = self._run(x, ids)
+        variance, kl = np.zeros(len(x)), 0.0
+        parts = zip(self.model_.random_effects, self._features(x), ids, strict=False)
+        for layer, features, part in parts:
+            variance += np.square(np.asarray(layer.posterior_scale(features, part))[:, 0])
+            kl += float(layer.kl())
+        expected = self._expected_log_likelihood(outcome, outputs["mixed"], np.sqrt(variance))
+        self.lower_bound_ = float(sample_weight @ expected) - kl
+        if self.model_.random_effects:
+            self._summarise_effects(x, ids, outputs["prior_scale"])
+        if not self.hidden:
+            self._summarise_coefficients(x, ids, outputs["mixed"], sample_weight)
+
+    def _summarise_effects(self, x, ids, prior_scale):
+        tables, self.effect_covariances_ = [], {}
+        variances = self._scale**2 * np.mean(np.square(prior_scale, dtype="float64"), axis=0)
+        for number, (variable, labels) in enumerate(self.clusters_.items()):
+            layer, features = self.model_.random_effects[number], self._features(x)[number]
+            rows = np.bincount(ids[number])
+            kind = self.model_.config["random_effects"][number]
+            if kind == "slopes" and self.hidden:
+                means = pd.DataFrame(features).groupby(ids[number]).mean().to_numpy()
+                names = [summaries.AVERAGE]
+                matrix = _with_ones(means)[:, None]
+                covariance = variances[number].reshape(1, 1)
+            else:
+                columns = range(x.shape[1]) if kind == "slopes" else kind
+                columns = () if kind == "intercept" else columns
+                names, matrix = summaries.effect_map(self.encoder_, columns)
+                root = self._scale * matrix @ np.asarray(layer.prior_scale_tril(), "float64")
+                covariance = root @ root.T
+            table = summaries.posterior_table(layer, self._scale * matrix, names, labels, rows)
+            table.insert(0, "variable", variable)
+            tables.append(table)
+            covariance = pd.DataFrame(covariance, index=names, columns=names)
+            self.effect_covariances_[variable] = covariance
+        self.random_effects_ = pd.concat(tables, ignore_index=True)
+        self.variance_components_ = summaries.variance_table(
+            self.effect_covariances_, variances, self._residual_variance()
         )
 
-    def _logits(self, X, clusters, effects, unseen):
-        """Logits, and the prior's standard deviation where the cluster is new: `(rows,)` each."""
+    def _summarise_coefficients(self, x, ids, link, sample_weight):
+        names, matrix, keep = summaries.coefficient_map(self.encoder_)
+        kernel, bias = (np.asarray(part, "float64") for part in self.model_.fixed_head.weights)
+        estimate = self._scale * matrix @ np.concatenate([bias, kernel[:, 0]])
+        estimate[0] += self._centre
+        precision = self._precision(link) * sample_weight
+        design = _with_ones(x)
+        effects = [
+            (part, _with_ones(features) @ np.asarray(layer.prior_scale_tril()))
+            for part, features, layer in zip(
+                ids, self._features(x), self.model_.random_effects, strict=False
+            )
+        ]
+        covariance = summaries.coefficient_covariance(design[:, keep], precision, effects)
+        mapping = self._scale * matrix[:, keep]
+        covariance = mapping @ covariance @ mapping.T
+        self.fixed_effects_ = summaries.coefficient_table(names, estimate, covariance)
+        self.intercept_ = float(estimate[0])
+        self.coef_ = pd.Series(estimate[1:], index=names[1:], name="coefficient")
+
+    def _variable(self, variable, what):
+        """The number of a cluster variable that has random effects or a predictor."""
         check_is_fitted(self, "model_")
-        inputs.check_choice("effects", effects, EFFECTS)
+        if what == "cluster_effects" and not self.model_.random_effects:
+            raise ValueError(f"{what} needs random effects. Received: a model without.")
+        names = list(self.clusters_)
+        if variable is None and len(names) == 1:
+            return 0
+        inputs.check_choice("variable", variable, names)
+        return names.index(variable)
+
+    def _inputs(self, X, clusters, unseen):
+        """The encoded rows, and the numbers of their clusters, -1 where a cluster is new."""
+        check_is_fitted(self, "model_")
         inputs.check_choice("unseen", unseen, UNSEEN)
         inputs.check_rows(X=X, clusters=clusters)
-        x = self.encoder_.transform(X)
-        if effects == "random" and not self.random_effects:
+        X = inputs.as_table(X)
+        x = self.encoder_.transform(self.cluster_means_.add(X, clusters))
+        ids = self.cluster_index_.number(clusters, len(x))
+        if unseen is None and self.model_.random_effects:
+            self._refuse_new(ids, clusters)
+        return x, ids
+
+    def _refuse_new(self, ids, clusters):
+        for (variable, labels), part in zip(self.clusters_.items(), ids, strict=True):
+            new = part < 0
+            if not new.any():
+                continue
+            names = "all unknown"
+            if clusters is not None:
+                table = self.cluster_index_.named(cluster_table(clusters))
+                names = table.loc[new, variable].unique()[:5].tolist()
+            raise ValueError(
+                f"Every cluster must be one of the {len(labels)} of the training rows. "
+                f"Received: {int(new.sum())} rows of new clusters ({names}). Say what such rows "
+                "get: unseen='fixed', 'prior' or 'predict'."
+            )
+
+    def _link(self, X, clusters, effects, unseen):
+        """Predictions on the link scale, and the standard deviation of what is yet unknown.
+
+        The latter is that of the effects of new clusters if `unseen="prior"`, else 0.
+        """
+        check_is_fitted(self, "model_")
+        if effects == "random" and not self.model_.random_effects:
             raise ValueError(
                 "effects='random' needs random effects. Received: a model without them. "
                 "Pass effects='fixed'."
             )
-        if effects == "fixed" or not self.random_effects:
-            ids = np.full(len(x), -1, dtype="int32")
-            return self._run(x, ids)["fixed"], np.zeros(len(x))
-        ids = self._cluster_ids(clusters, unseen, len(x))
+        plain = effects in ("fixed", "population") or not self.model_.random_effects
+        x, ids = self._inputs(X, clusters, "fixed" if plain else unseen)
         outputs = self._run(x, ids)
-        new = ids < 0
-        if unseen == "predict" and new.any():
-            outputs[effects][new] = self._run(x[new], self._membership(x[new]))[effects]
-        return outputs[effects], outputs["prior_scale"] * new
+        nothing = np.zeros(len(x))
+        if not self.model_.random_effects:
+            return outputs["mixed"], nothing
+        if plain:
+            everyone = np.linalg.norm(outputs["prior_scale"], axis=1)
+            return outputs["fixed"], everyone if effects == "population" else nothing
+        link, new = outputs[effects], np.column_stack(ids) < 0
+        if unseen in ("predict", "shuffled"):
+            self._add_predicted(link, x, new, unseen)
+        scale = np.linalg.norm(outputs["prior_scale"] * new, axis=1)
+        return link, scale if unseen == "prior" else nothing
 
-    def _cluster_ids(self, clusters, unseen, rows):
-        """The number of each row's cluster, -1 for a new one."""
-        if clusters is None:
-            ids = np.full(rows, -1, dtype="int32")
-        else:
-            labels = inputs.check_labels(clusters, "clusters")
-            ids = self.clusters_.get_indexer(labels).astype("int32")
-        new = ids < 0
-        if unseen is None and new.any():
-            names = "all unknown" if clusters is None else labels[new].unique()[:5].tolist()
-            raise ValueError(
-                f"Every cluster must be one of the {len(self.clusters_)} of the training rows. "
-                f"Received: {int(new.sum())} rows of new clusters ({names}). Say what such rows "
-                "get: unseen='fixed', 'prior' or 'predict'."
-            )
-        return ids
+    def _add_predicted(self, link, x, new, unseen):
+        """Add, in place, the effects of the clusters that rows of new clusters resemble."""
+        for number, layer in enumerate(self.model_.random_effects):
+            rows = np.flatnonzero(new[:, number])
+            for part in (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)):
+                share = self._membership(x[part], number, unseen)
+                features = self._features(x[part])[number]
+                link[part] += np.asarray(layer(features, share))[:, 0]
 
-    def _membership(self, x):
-        if self.cluster_predictor_ is None:
+    def _membership(self, x, number, unseen):
+        if not self.cluster_predictors_:
             raise ValueError(
-                "unseen='predict' needs a cluster predictor. Received: a model without one. "
+                f"unseen={unseen!r} needs a cluster predictor. Received: a model without one. "
                 "Fit with cluster_predictor=True, or pass unseen='fixed' or 'prior'."
             )
-        chunks = [
-            self.cluster_predictor_(x[start : start + CHUNK]) for start in range(0, len(x), CHUNK)
-        ]
-        return np.concatenate([np.asarray(chunk) for chunk in chunks])
+        share = _in_chunks(self.cluster_predictors_[number], x)
+        if unseen == "shuffled":
+            share = np.random.default_rng(self.seed).permutation(share)
+        return share
 
-    def _run(self, x, clusters):
+    def _features(self, x):
+        """What the slopes of each cluster variable stand on: list of arrays `(rows, slopes)`."""
+        model = self.model_
+        return [
+            _in_chunks(lambda part, n=n: model.slope_features(model.activations(part))[n], x)
+            for n in range(len(model.random_effects))
+        ]
+
+    def _run(self, x, ids):
         chunks = [
-            self.model_({"x": x[rows], "clusters": clusters[rows]}, training=False)
+            self.model_({"x": x[rows], "clusters": tuple(part[rows] for part in ids)})
             for rows in (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
         ]
-        return {
-            name: np.concatenate([np.asarray(chunk[name])[:, 0] for chunk in chunks])
+        outputs = {
+            name: np.concatenate([np.asarray(chunk[name]) for chunk in chunks])
             for name in chunks[0]
+        }
+        return {
+            name: part if name == "prior_scale" else part[:, 0] for name, part in outputs.items()
         }
 
 
-def ladder(**settings):
+class FairMEDLClassifier(ClassifierMixin, _FairMEDLEstimator):
+    """Fair MEDL for a two-class outcome and rows in clusters (arXiv 2310.03146)."""
+
+    _is_binary, _centre, _scale = True, 0.0, 1.0
+    _learned = (*_LEARNED, "classes_")
+
+    def predict_proba(self, X, *, clusters=None, effects="mixed", unseen=None):
+        """Probabilities of the two classes.
+
+        Two of them are for a cluster one knows nothing of. `effects="fixed"` is the probability
+        in a typical cluster, one whose random effect is zero (conditional, cluster-specific).
+        `effects="population"` is the probability averaged over clusters (marginal,
+        population-averaged): the random effects are integrated out. It is nearer to one half,
+        since the sigmoid of a mean is not the mean of the sigmoid. Compare the first with the
+        coefficients; compare the second with the share of positives among many new clusters.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`, with the columns of `fit`.
+            clusters: As in `fit`; `None` if no row's cluster is known.
+            effects: `"mixed"` (the whole model, at the effects' posterior mean), `"fixed"`,
+                `"population"`, or `"random"` (the clusters' effects alone, around a logit of 0).
+            unseen: What a row of a new cluster gets. `"fixed"`: no random effect. `"prior"`: the
+                probability averaged over clusters drawn from the prior. `"predict"`: the effects
+                of the clusters it resembles, as the cluster predictor weighs them; `"shuffled"`
+                is its control: the same memberships, shuffled among the rows. `None` raises
+                instead.
+
+        Returns:
+            Array of shape `(rows, 2)`.
+
+        Raises:
+            ValueError: If a cluster is new and `unseen` is `None`, or the input does not fit.
+        """
+        inputs.check_choice("effects", effects, (*EFFECTS, "population"))
+        link, scale = self._link(X, clusters, effects, unseen)
+        positive = _average_over_normal(expit, link, scale) if scale.any() else _sigmoid(link)
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, X, *, clusters=None, effects="mixed", unseen=None):
+        """The likelier class of each row: threshold 0.5. Arguments as in `predict_proba`."""
+        positive = self.predict_proba(X, clusters=clusters, effects=effects, unseen=unseen)[:, 1]
+        return self.classes_[(positive >= 0.5).astype(int)]
+
+    def score(self, X, y, *, clusters=None, effects="mixed", unseen=None, sample_weight=None):
+        """Accuracy. Arguments as in `predict_proba` and `fit`."""
+        predicted = self.predict(X, clusters=clusters, effects=effects, unseen=unseen)
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+
+    def predict_interval(self, X, *, clusters=None, unseen=None, level=0.9, draws=1000, seed=0):
+        """Interval of each row's probability of the positive class, from posterior draws.
+
+        It says how little is known of the row's cluster.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: As in `posterior_draws`.
+            unseen: As in `posterior_draws`.
+            level: Float in (0, 1). The probability that the interval holds.
+            draws: Integer.
+            seed: Integer.
+
+        Returns:
+            DataFrame with `low` and `high`, of shape `(rows, 2)`.
+        """
+        options = {"clusters": clusters, "unseen": unseen, "draws": draws, "seed": seed}
+        return _interval(_sigmoid(self.posterior_draws(X, **options)), level)
+
+    def _learn_outcome(self, y, sample_weight):
+        self.classes_, outcome = inputs.check_binary(y)
+        if not 0 < np.average(outcome, weights=sample_weight) < 1:
+            raise ValueError(
+                "Both classes of y must have rows that weigh more than zero. "
+                "Received: a sample_weight of 0 for every row of one class."
+            )
+        return outcome
+
+    def _residual_variance(self):
+        return summaries.LATENT_VARIANCE
+
+    def _precision(self, link):
+        return _sigmoid(link) * _sigmoid(-link)
+
+    def _expected_log_likelihood(self, outcome, link, scale):
+        """Mean of each row's log likelihood over the posterior of its effects."""
+        turned = np.where(outcome == 1, link, -link)
+        return _average_over_normal(log_expit, turned, scale)
+
+
+class FairMEDLRegressor(RegressorMixin, _FairMEDLEstimator):
+    """Fair MEDL for a continuous outcome and rows in clusters (arXiv 2310.03146).
+
+    The outcome is Gaussian, with a learned residual scale. It is standardised for the fit; all
+    that is returned is in its own units.
+    """
+
+    _is_binary = False
+    _learned = (*_LEARNED, "outcome_mean_", "outcome_scale_")
+
+    def predict(self, X, *, clusters=None, effects="mixed", unseen=None):
+        """The expected outcome.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`, with the columns of `fit`.
+            clusters: As in `fit`; `None` if no row's cluster is known.
+            effects: `"mixed"` (the whole model), `"fixed"` (what serves every cluster) or
+                `"random"` (the clusters' effects alone, around zero).
+            unseen: What a row of a new cluster gets. `"fixed"`: no random effect. `"prior"`: the
+                mean over clusters drawn from the prior, which for a mean is the same; its
+                intervals differ. `"predict"`: the effects of the clusters it resembles, as the
+                cluster predictor weighs them; `"shuffled"` is its control: the same memberships,
+                shuffled among the rows. `None` raises instead.
+
+        Returns:
+            Array of shape `(rows,)`, in the units of y.
+
+        Raises:
+            ValueError: If a cluster is new and `unseen` is `None`, or the input does not fit.
+        """
+        inputs.check_choice("effects", effects, EFFECTS)
+        link, _ = self._link(X, clusters, effects, unseen)
+        centre = 0.0 if effects == "random" else self._centre
+        return centre + self._scale * link.astype("float64")
+
+    def score(self, X, y, *, clusters=None, effects="mixed", unseen=None, sample_weight=None):
+        """R squared. Arguments as in `predict` and `fit`."""
+        predicted = self.predict(X, clusters=clusters, effects=effects, unseen=unseen)
+        return r2_score(y, predicted, sample_weight=sample_weight)
+
+    def predict_interval(self, X, *, clusters=None, unseen=None, level=0.9, draws=1000, seed=0):
+        """Interval of each row's outcome: posterior draws of the effects, and the residual.
+
+        With `unseen="prior"` the interval of a new cluster's row has the width of the clusters'
+        differences too.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: As in `posterior_draws`.
+            unseen: As in `posterior_draws`.
+            level: Float in (0, 1). The probability that the interval holds.
+            draws: Integer.
+            seed: Integer.
+
+        Returns:
+            DataFrame with `low` and `high`, of shape `(rows, 2)`.
+        """
+        options = {"clusters": clusters, "unseen": unseen, "draws": draws, "seed": seed}
+        drawn = self.posterior_draws(X, **options)
+        noise = np.random.default_rng([seed, 1]).normal(size=drawn.shape)
+        return _interval(drawn + self.residual_sd_ * noise, level)
+
+    @property
+    def _centre(self):
+        return self.outcome_mean_
+
+    @property
+    def _scale(self):
+        return self.outcome_scale_
+
+    def _learn_outcome(self, y, sample_weight):
+        values, self.outcome_mean_, self.outcome_scale_ = inputs.check_number(y, sample_weight)
+        return ((values - self.outcome_mean_) / self.outcome_scale_).astype("float32")
+
+    def _residual_variance(self):
+        return self.residual_sd_**2
+
+    @property
+    def residual_sd_(self):
+        """Standard deviation of the residual, in the units of y."""
+        log_scale = self.model_.family.log_scale["mixed"]
+        return self.outcome_scale_ * math.exp(float(np.asarray(log_scale)))
+
+    def _expected_log_likelihood(self, outcome, link, scale):
+        """Mean of each row's log likelihood over the posterior of its effects."""
+        residual = self.residual_sd_ / self._scale
+        error = np.square(outcome - link, dtype="float64") + scale**2
+        return -0.5 * (error / residual**2 + math.log(2 * math.pi * self.residual_sd_**2))
+
+    def _precision(self, link):
+        return np.full(len(link), (self._scale / self.residual_sd_) ** 2)
+
+
+def ladder(kind=FairMEDLClassifier, **settings):
     """The paper's ladder of ablations: six settings of one class.
 
     Args:
-        **settings: Arguments of `FairMEDLClassifier` that all six share. `random_effects`,
-            `cluster_adversary` and `fairness` set the parts where a rung has them.
+        kind: `FairMEDLClassifier` or `FairMEDLRegressor`.
+        **settings: Arguments of it that all six share. `random_effects`, `cluster_adversary`
+            and `fairness` set the parts where a rung has them.
 
     Returns:
-        Dictionary of name to unfitted `FairMEDLClassifier`, from NNet to Fair MEDL-NNet.
+        Dictionary of name to unfitted estimator, from NNet to Fair MEDL-NNet.
     """
     off = {"random_effects": None, "cluster_adversary": 0, "fairness": 0}
     rungs = {
@@ -455,9 +823,7 @@ def ladder(**settings):
         "Fair MEDL-NNet": tuple(off),
     }
     return {
-        name: FairMEDLClassifier(
-            **settings | {part: value for part, value in off.items() if part not in parts}
-        )
+        name: kind(**settings | {part: value for part, value in off.items() if part not in parts})
         for name, parts in rungs.items()
     }
 
@@ -479,8 +845,9 @@ def _seeded(seed):
 def _chance_levels(ids, groups, outcome, sample_weight):
     """The cross-entropy, in nats, of an adversary that knows only how frequent each answer is."""
     levels = {}
-    if ids is not None:
-        levels["cluster_adversary"] = float(entropy(np.bincount(ids, weights=sample_weight)))
+    if len(ids):
+        parts = [entropy(np.bincount(part, weights=sample_weight)) for part in ids]
+        levels["cluster_adversary"] = float(np.sum(parts))
     if groups is not None:
         levels["fairness"] = _fairness_chance(groups, outcome)
     return levels
@@ -488,38 +855,39 @@ def _chance_levels(ids, groups, outcome, sample_weight):
 
 def _fairness_chance(groups, outcome):
     """The same where the groups weigh the same: the logarithm of how many there are."""
-    from fairmedl_lite.models import OUTCOME_SHARES, attribute_weights
+    from fairmedl_lite.models import attribute_weights, outcome_levels
 
-    counts = [[len(np.unique(column[outcome == y])) for y in (0, 1)] for column in groups.T]
+    level, shares = outcome_levels(outcome)
+    counts = [
+        [len(np.unique(column[level == number])) for number in range(len(shares))]
+        for column in groups.T
+    ]
     weights = attribute_weights(groups.max(axis=0) + 1)
-    return float(np.mean(weights * (np.log(counts) @ OUTCOME_SHARES)))
+    return float(np.mean(weights * (np.log(counts) @ np.array(shares))))
+
+
+def _with_ones(features):
+    return np.column_stack([np.ones(len(features)), features])
+
+
+def _in_chunks(function, x):
+    parts = [function(x[start : start + CHUNK]) for start in range(0, len(x), CHUNK)]
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def _interval(draws, level):
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1. Received: {level!r}.")
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return pd.DataFrame({"low": low, "high": high})
 
 
 def _sigmoid(logit):
     return expit(logit.astype("float64"))
 
 
-def _average_over_prior(logit, scale):
-    """Mean of sigmoid(logit + e) over e ~ N(0, scale^2), by Gauss-Hermite quadrature."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(PRIOR_NODES)
-    return _sigmoid(logit[:, None] + scale[:, None] * nodes) @ (weights / weights.sum())
-
-
-def _to_json(value):
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(
-        f"A model file holds numbers and strings. Received: {value!r} of {type(value)}. "
-        "Convert it, for instance with .astype(str), and fit again."
-    )
-
-
-def _pack(arrays):
-    buffer = io.BytesIO()
-    np.savez(buffer, *arrays)
-    return buffer.getvalue()
-
-
-def _unpack(content):
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return [arrays[f"arr_{number}"] for number in range(len(arrays.files))]
+def _average_over_normal(function, mean, scale):
+    """Mean of function(e) over e ~ N(mean, scale^2), by Gauss-Hermite quadrature."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    draws = mean[:, None] + scale[:, None] * nodes
+    return function(draws.astype("float64")) @ (weights / weights.sum())

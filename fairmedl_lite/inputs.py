@@ -38,16 +38,17 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} must be one of {list(choices)}. Received: {value!r}.")
 
 
-def check_weights(sample_weight, outcome):
+def check_weights(sample_weight):
     """Return finite, non-negative weights, scaled to a mean of 1.
 
     Args:
-        sample_weight: Array-like of shape `(rows,)`.
-        outcome: 0/1 array of shape `(rows,)`.
+        sample_weight: Array-like of shape `(rows,)`, or `None`, which is passed on.
 
     Raises:
-        ValueError: If a weight is negative, missing or infinite, or if all of a class are zero.
+        ValueError: If a weight is negative, missing or infinite, or if all are zero.
     """
+    if sample_weight is None:
+        return None
     weights = np.asarray(sample_weight, dtype="float64")
     bad = ~np.isfinite(weights) | (weights < 0)
     if bad.any() or not weights.any():
@@ -55,11 +56,6 @@ def check_weights(sample_weight, outcome):
             "sample_weight must be finite, zero or more, and not all zero. "
             f"Received: {int(bad.sum())} weights that are negative, missing or infinite, "
             f"and a sum of {weights[~bad].sum()}."
-        )
-    if not 0 < np.average(outcome, weights=weights) < 1:
-        raise ValueError(
-            "Both classes of y must have rows that weigh more than zero. "
-            "Received: a sample_weight of 0 for every row of one class."
         )
     return (weights / weights.mean()).astype("float32")
 
@@ -90,6 +86,39 @@ def check_binary(y):
             "For one class there is nothing to learn; for more, compare one class with the rest."
         )
     return classes, (y == classes[1]).to_numpy("float32")
+
+
+def check_number(y, sample_weight=None):
+    """Return a continuous outcome as numbers, with its mean and standard deviation.
+
+    Args:
+        y: Array-like of shape `(rows,)`.
+        sample_weight: Array of shape `(rows,)`, or `None`.
+
+    Returns:
+        Float array of shape `(rows,)`, its mean and its standard deviation.
+
+    Raises:
+        ValueError: If a value is no number, missing or infinite, or all are equal.
+    """
+    y = pd.Series(np.asarray(y))
+    if not _is_number(y):
+        raise ValueError(
+            f"y must hold numbers. Received: {y.dtype}, such as {y.iloc[0]!r}. Convert it with "
+            "pd.to_numeric, or use FairMEDLClassifier for two classes."
+        )
+    values = y.to_numpy("float64")
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise ValueError(
+            f"y must be known and finite. Received: {int(bad.sum())} missing or infinite of "
+            f"{len(y)} values. Drop these rows from every part first."
+        )
+    mean = np.average(values, weights=sample_weight)
+    scale = np.average((values - mean) ** 2, weights=sample_weight) ** 0.5
+    if not scale > 1e-12 * max(1.0, abs(mean)):
+        raise ValueError(f"y must vary. Received: {values[0]!r} for all rows that have weight.")
+    return values, float(mean), float(scale)
 
 
 def check_labels(labels, name):
@@ -150,7 +179,7 @@ class TableEncoder:
         Raises:
             ValueError: If a number is infinite, or a column is of another kind or all missing.
         """
-        table = _as_table(table)
+        table = as_table(table)
         self.columns = {name: self._learn(name, table[name]) for name in table}
         return self
 
@@ -188,7 +217,7 @@ class TableEncoder:
         Warns:
             UserWarning: For categories, or missing values, that training rows did not have.
         """
-        table = _as_table(table)
+        table = as_table(table)
         self._check_columns(table)
         parts = [self._encode(name, table[name]) for name in self.columns]
         return np.concatenate(parts, axis=1, dtype="float32")
@@ -213,6 +242,23 @@ class TableEncoder:
             _warn(f"{column.isna().sum()} rows miss {name!r}, which no training row did.")
         return encoded
 
+    def positions(self, name):
+        """Where the values of a column of the table stand among the encoded columns.
+
+        Args:
+            name: The column. The mark of its missing values is left out.
+        """
+        start = 0
+        for other, learned in self.columns.items():
+            width = len(learned.get("categories", [None]))
+            if other == name:
+                return tuple(range(start, start + width))
+            start += width + learned["missing"]
+        raise ValueError(
+            f"random_effects must name columns of X. Received: {name!r}, not among "
+            f"{list(self.columns)}."
+        )
+
     @property
     def feature_names(self):
         """Names of the encoded columns."""
@@ -234,7 +280,12 @@ class TableEncoder:
         return encoder
 
 
-def _as_table(table):
+def as_table(table):
+    """Return x as a DataFrame whose columns differ in name.
+
+    Args:
+        table: DataFrame, or array of shape `(rows, columns)`, whose columns become x0, x1, ...
+    """
     if isinstance(table, pd.DataFrame):
         if not table.columns.is_unique or table.shape[1] == 0:
             raise ValueError(

@@ -56,14 +56,18 @@ class GradientReversal(keras.layers.Layer):
 class RandomEffects(keras.layers.Layer):
     """A random intercept and random slopes for each cluster, with a Gaussian posterior.
 
-    The effects of cluster j are `u_j = sigma * v_j`, with prior `v_j ~ N(0, 1)`, a learned
-    scale `sigma` for each effect, and posterior `q(v_j) = N(m_j, s_j^2)`: the non-centred form,
-    mean-field. The output for a row is `u_j . (1, features)`. In training it is sampled, once
-    for each row (the sum of Gaussian effects is Gaussian); otherwise it is the posterior mean.
+    The effects of cluster j are `u_j = Lambda v_j`, with prior `v_j ~ N(0, I)` and posterior
+    `q(v_j) = N(m_j, L_j L_j')`: the non-centred form. Lambda, learned, makes the prior of the
+    effects `N(0, Lambda Lambda')`. Both Lambda and L_j are diagonal (mean-field) or, if the
+    effects are correlated, lower triangular. The output for a row is `u_j . (1, features)`. In
+    training it is sampled, once for each row (the sum of Gaussian effects is Gaussian);
+    otherwise it is the posterior mean.
 
     Args:
         num_clusters: Integer. How many clusters have effects.
-        initial_scale: Float, above zero. Where `sigma` starts.
+        correlated: Whether the effects of a cluster have a full covariance, in the prior and in
+            the posterior. For a few effects that mean something.
+        initial_scale: Float, above zero. Where the scales of the prior start.
         seed: Integer. Seeds the draws.
 
     Call arguments:
@@ -77,13 +81,14 @@ class RandomEffects(keras.layers.Layer):
         `(batch, 1)`, on the link scale.
     """
 
-    def __init__(self, num_clusters, initial_scale=0.3, seed=None, **kwargs):
+    def __init__(self, num_clusters, correlated=False, initial_scale=0.3, seed=None, **kwargs):
         super().__init__(**kwargs)
         if num_clusters < 2:
             raise ValueError(f"num_clusters must be at least 2. Received: {num_clusters}.")
         if not initial_scale > 0:
             raise ValueError(f"initial_scale must be above zero. Received: {initial_scale!r}.")
         self.num_clusters = int(num_clusters)
+        self.correlated = bool(correlated)
         self.initial_scale = float(initial_scale)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -91,22 +96,22 @@ class RandomEffects(keras.layers.Layer):
     def build(self, features_shape, clusters_shape=None):
         effects = features_shape[-1] + 1
         table = (self.num_clusters, effects)
-        self.posterior_mean = self.add_weight(shape=table, initializer="zeros", name="mean")
-        self.posterior_log_scale = self.add_weight(
-            shape=table,
-            initializer=keras.initializers.Constant(math.log(0.3)),
-            name="log_scale",
-        )
-        self.prior_log_scale = self.add_weight(
-            shape=(effects,),
-            initializer=keras.initializers.Constant(math.log(self.initial_scale)),
-            name="prior_log_scale",
-        )
+        self.posterior_mean = self._add_table("mean", table)
+        self.posterior_log_scale = self._add_table("log_scale", table, math.log(0.3))
+        start = math.log(self.initial_scale)
+        self.prior_log_scale = self._add_table("prior_log_scale", (effects,), start)
+        if self.correlated:
+            self.posterior_lower = self._add_table("lower", (*table, effects))
+            self.prior_lower = self._add_table("prior_lower", (effects, effects))
+
+    def _add_table(self, name, shape, value=0.0):
+        initializer = keras.initializers.Constant(value)
+        return self.add_weight(shape=shape, initializer=initializer, name=name)
 
     def call(self, features, clusters, training=False):
-        mean, _ = self.standardised_posterior()
         design = self._scaled_design(features)  # (batch, effects)
-        output = ops.sum(design * self._of_rows(mean, clusters), axis=-1, keepdims=True)
+        effects = _of_rows(self.posterior_mean, clusters)
+        output = ops.sum(design * effects, axis=-1, keepdims=True)
         if not training:
             return output
         noise = keras.random.normal(ops.shape(output), seed=self.seed_generator)
@@ -117,45 +122,71 @@ class RandomEffects(keras.layers.Layer):
         return self._deviation(self._scaled_design(features), clusters)
 
     def _deviation(self, design, clusters):
-        _, scale = self.standardised_posterior()
-        parts = ops.square(design * self._of_rows(scale, clusters))
-        return ops.sqrt(ops.sum(parts, axis=-1, keepdims=True) + keras.config.epsilon())
+        parts = design * _of_rows(ops.exp(self.posterior_log_scale), clusters)
+        if self.correlated:
+            lower = _of_rows(_strictly_lower(self.posterior_lower), clusters)
+            parts = parts + ops.squeeze(ops.matmul(design[:, None], lower), axis=1)
+        variance = ops.sum(ops.square(parts), axis=-1, keepdims=True)
+        return ops.sqrt(variance + keras.config.epsilon())
 
     def kl(self):
         """KL(q(U) || p(U)), summed over clusters and effects, in nats."""
-        mean, scale = self.standardised_posterior()
-        return 0.5 * ops.sum(ops.square(mean) + ops.square(scale) - 1) - ops.sum(ops.log(scale))
+        mean, scale = self.posterior_mean, ops.exp(self.posterior_log_scale)
+        kl = 0.5 * ops.sum(ops.square(mean) + ops.square(scale) - 1) - ops.sum(ops.log(scale))
+        if self.correlated:
+            kl = kl + 0.5 * ops.sum(ops.square(_strictly_lower(self.posterior_lower)))
+        return kl
 
     def prior_scale(self, features):
         """Standard deviation of a new cluster's effect on each row: `(batch, 1)`."""
         return ops.norm(self._scaled_design(features), axis=-1, keepdims=True)
 
-    def posterior(self):
-        """Mean and standard deviation of u for each cluster: `(clusters, effects)` each."""
-        scale = ops.exp(self.prior_log_scale)
-        return tuple(scale * part for part in self.standardised_posterior())
+    def prior_scale_tril(self):
+        """Lambda, the root of the covariance of the effects: `(effects, effects)`."""
+        scale = ops.diag(ops.exp(self.prior_log_scale))
+        return scale + _strictly_lower(self.prior_lower) if self.correlated else scale
 
-    def standardised_posterior(self):
-        """Mean and standard deviation of v: `(clusters, effects)` each."""
-        return self.posterior_mean, ops.exp(self.posterior_log_scale)
+    def posterior(self, clusters):
+        """The posterior of u for these clusters.
+
+        Args:
+            clusters: Integer tensor of shape `(clusters,)`, none of them -1.
+
+        Returns:
+            Means of shape `(clusters, effects)`, and roots of the covariances, lower triangular,
+            of shape `(clusters, effects, effects)`.
+        """
+        prior = self.prior_scale_tril()
+        scale = ops.exp(ops.take(self.posterior_log_scale, clusters, axis=0))
+        root = ops.eye(scale.shape[-1]) * scale[:, None]
+        if self.correlated:
+            root = root + _strictly_lower(ops.take(self.posterior_lower, clusters, axis=0))
+        mean = ops.take(self.posterior_mean, clusters, axis=0)
+        return ops.matmul(mean, ops.transpose(prior)), ops.matmul(prior, root)
 
     def _scaled_design(self, features):
         one = ops.ones((ops.shape(features)[0], 1), dtype=self.compute_dtype)
-        return ops.concatenate([one, features], axis=-1) * ops.exp(self.prior_log_scale)
-
-    def _of_rows(self, table, clusters):
-        if len(clusters.shape) == 2:
-            return ops.matmul(clusters, table)
-        known = ops.cast(clusters >= 0, table.dtype)[:, None]
-        return ops.take(table, ops.maximum(clusters, 0), axis=0) * known
+        design = ops.concatenate([one, features], axis=-1)
+        if self.correlated:
+            return ops.matmul(design, self.prior_scale_tril())
+        return design * ops.exp(self.prior_log_scale)
 
     def compute_output_shape(self, features_shape, clusters_shape=None):
         return (features_shape[0], 1)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "num_clusters": self.num_clusters,
-            "initial_scale": self.initial_scale,
-            "seed": self.seed,
-        }
+        names = ("num_clusters", "correlated", "initial_scale", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _of_rows(table, clusters):
+    """Each row's entry of a table over clusters; zero where the cluster is -1."""
+    if len(clusters.shape) == 2:
+        return ops.matmul(clusters, table)
+    known = ops.cast(clusters >= 0, table.dtype)
+    known = ops.reshape(known, (-1, *(1 for _ in table.shape[1:])))
+    return ops.take(table, ops.maximum(clusters, 0), axis=0) * known
+
+
+def _strictly_lower(matrix):
+    return ops.tril(matrix, k=-1)

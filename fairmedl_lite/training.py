@@ -3,20 +3,51 @@
 import gc
 import math
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, pi
 
 import numpy as np
+import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite.layers import keras
 
 MIN_EPOCHS, MIN_STEPS = 20, 1600
 LONGEST = 4  # times the shortest training
-ANNEALED = 0.2  # the share of epochs at the lower learning rate
-TOLERANCE = 0.02  # nats a row, between one quarter of the epochs and the next
 AVERAGING = 0.98  # momentum of the weights' moving average
+TILED_PASSES, TILED_ROWS = 40, 200_000  # of small data in one epoch
 
 
-def train(model, x, y, sample_weight, *, epochs, batch_size, learning_rate, loss=None):
+@dataclass(frozen=True)
+class Recipe:
+    """How a kind of model is trained, unless the user says otherwise.
+
+    Args:
+        batch_size: Integer. Rows of a step; data with no more rows take whole steps.
+        learning_rate: Float. Adam's, until the loss is flat.
+        annealed: Float in (0, 1). The share of epochs after that.
+        decay: Function of the annealed share done, in (0, 1], to a factor of the learning rate.
+        tolerance: Function of the rows to nats a row: how far the loss may fall from one quarter
+            of the epochs to the next, and count as flat.
+        noise: Float. How many standard errors of that fall count as flat too.
+    """
+
+    batch_size: int
+    learning_rate: float
+    annealed: float
+    decay: Callable
+    tolerance: Callable
+    noise: float
+
+
+# A network overfits when it is trained for long, so it stops as soon as the loss hardly falls.
+NETWORK = Recipe(256, 1e-3, 0.2, lambda done: 0.2, lambda rows: 0.02, 0)
+# A linear model has one optimum, the maximum of the likelihood: it is trained until it is there.
+LINEAR = Recipe(8192, 0.03, 0.5, lambda done: (1 + cos(pi * done)) / 2, lambda rows: 1 / rows, 2)
+
+
+def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
     """Fit a model by Adam with averaged weights.
 
     Args:
@@ -24,28 +55,29 @@ def train(model, x, y, sample_weight, *, epochs, batch_size, learning_rate, loss
         x: Its inputs.
         y: Its targets.
         sample_weight: Array of shape `(rows,)`, or `None`.
+        recipe: A `Recipe`.
         epochs: Integer, or `None` to stop once the task's loss no longer falls: at least 20
             epochs and 1,600 steps, at most four times that.
-        batch_size: Integer. Rows of a step.
-        learning_rate: Float. Cut to a fifth for the last fifth of the epochs.
         loss: Name of a Keras loss, for a model that has none of its own.
 
     Returns:
-        Dictionary of each loss term's values by epoch.
+        DataFrame of each loss term by epoch.
 
     Warns:
         ConvergenceWarning: If the loss still falls when the longest training ends.
     """
-    rows = len(x["x"] if isinstance(x, dict) else x)
-    steps = math.ceil(rows / batch_size)
-    shortest = epochs or max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps))
-    schedule = Anneal(shortest, shortest if epochs else LONGEST * shortest)
-    compile_model(model, steps, learning_rate, loss)
+    rows = len(keras.tree.flatten(x)[0])
+    passes = _passes(rows, recipe.batch_size, epochs)
+    data = keras.tree.map_structure(lambda part: np.concatenate([part] * passes), (x, y))
+    steps = passes * math.ceil(rows / recipe.batch_size)
+    shortest = math.ceil(epochs / passes) if epochs else max(MIN_EPOCHS, -(-MIN_STEPS // steps))
+    schedule = Anneal(recipe, rows, shortest, shortest if epochs else LONGEST * shortest)
+    compile_model(model, steps, recipe.learning_rate, loss)
     fitted = model.fit(
-        x,
-        y,
-        sample_weight=sample_weight,
-        batch_size=batch_size,
+        *data,
+        sample_weight=None if sample_weight is None else np.tile(sample_weight, passes),
+        batch_size=min(rows, recipe.batch_size),
+        shuffle=rows > recipe.batch_size,
         epochs=schedule.longest,
         callbacks=[schedule],
         verbose=0,
@@ -53,14 +85,26 @@ def train(model, x, y, sample_weight, *, epochs, batch_size, learning_rate, loss
     # The compiled graph takes more memory than the weights; the next model can have it.
     model.train_function = None
     gc.collect()
-    if epochs is None and not schedule.converged:
+    if not schedule.converged:
         warnings.warn(
-            f"The loss still fell after {len(fitted.epoch)} epochs. Pass epochs= for more, or a "
-            "larger learning_rate.",
+            f"The loss still fell after {passes * len(fitted.epoch)} epochs. Pass epochs= for "
+            "more, or a larger learning_rate.",
             ConvergenceWarning,
             stacklevel=4,
         )
-    return fitted.history
+    return pd.DataFrame(
+        fitted.history, index=pd.Index(passes * np.array(fitted.epoch), name="epoch")
+    )
+
+
+def _passes(rows, batch_size, epochs):
+    """How often small data are repeated in what Keras calls an epoch, which costs time of its own.
+
+    Data that fill one batch are then not shuffled, so that each step sees each row once.
+    """
+    if rows > batch_size:
+        return 1
+    return min(TILED_PASSES, epochs or TILED_PASSES, max(1, TILED_ROWS // rows))
 
 
 def compile_model(model, steps, learning_rate, loss=None):
@@ -87,14 +131,17 @@ class Anneal(keras.callbacks.Callback):
     The task's loss is L(y, y_M) plus the KL: the adversaries' terms need not fall.
 
     Args:
+        recipe: A `Recipe`.
+        rows: Integer. How many rows are fitted.
         shortest: Integer. Epochs before which training does not stop.
         longest: Integer. Epochs after which it does.
     """
 
-    def __init__(self, shortest, longest):
+    def __init__(self, recipe, rows, shortest, longest):
         super().__init__()
+        self.recipe, self.tolerance = recipe, recipe.tolerance(rows)
         self.shortest, self.longest = shortest, longest
-        self.losses, self.last, self.converged = [], None, False
+        self.losses, self.first, self.last, self.converged = [], None, None, False
 
     def on_epoch_end(self, epoch, logs=None):
         """Keras calls this with the epoch's mean loss terms."""
@@ -102,23 +149,26 @@ class Anneal(keras.callbacks.Callback):
         done = epoch + 1
         if self.last is None:
             self.converged = self._is_flat()
-            first, limit = (int((1 - ANNEALED) * n) for n in (self.shortest, self.longest))
+            kept = 1 - self.recipe.annealed
+            first, limit = (int(kept * epochs) for epochs in (self.shortest, self.longest))
             if done >= limit:
-                self._lower_learning_rate(self.longest)
+                self.first, self.last = done, self.longest
             elif done >= first and self.converged:
-                last = max(self.shortest, math.ceil(done / (1 - ANNEALED)))
-                self._lower_learning_rate(last)
+                self.first, self.last = done, max(self.shortest, math.ceil(done / kept))
         elif done >= self.last:
             self.model.stop_training = True
+        if self.last is not None:
+            share = (done + 1 - self.first) / max(1, self.last - self.first)
+            self._set_learning_rate(self.recipe.decay(min(share, 1.0)))
 
-    def _lower_learning_rate(self, last):
-        self.last = last
-        optimizer = self.model.optimizer
-        optimizer.learning_rate = float(np.asarray(optimizer.learning_rate)) / 5
+    def _set_learning_rate(self, factor):
+        self.model.optimizer.learning_rate = factor * self.recipe.learning_rate
 
     def _is_flat(self):
         quarter = len(self.losses) // 4
         if not quarter:
             return False
         before, after = self.losses[-2 * quarter : -quarter], self.losses[-quarter:]
-        return np.mean(before) - np.mean(after) < TOLERANCE
+        fall = np.mean(before) - np.mean(after)
+        noise = self.recipe.noise * math.sqrt((np.var(before) + np.var(after)) / quarter)
+        return fall < self.tolerance + noise

@@ -1,0 +1,180 @@
+"""The cluster variables of a data set: their labels, numbered, and means of x within clusters."""
+
+import numpy as np
+import pandas as pd
+
+from fairmedl_lite.inputs import check_labels
+
+FIRST = "cluster"  # the name of a cluster variable that has none
+
+
+def cluster_table(clusters):
+    """Return the cluster variables as a DataFrame without missing values.
+
+    Args:
+        clusters: Array-like of shape `(rows,)`, or DataFrame of shape `(rows, variables)`.
+
+    Returns:
+        DataFrame of shape `(rows, variables)`, with a new index.
+
+    Raises:
+        ValueError: If a label is missing, or two variables have one name.
+    """
+    if isinstance(clusters, pd.DataFrame):
+        table = clusters.reset_index(drop=True)
+    else:
+        name = getattr(clusters, "name", None)
+        table = pd.DataFrame({FIRST if name is None else name: np.asarray(clusters)})
+    if not table.columns.is_unique or table.shape[1] == 0:
+        raise ValueError(
+            "clusters must have columns of different names. "
+            f"Received: {table.columns.tolist()}. Pass one column for each cluster variable."
+        )
+    for variable in table:
+        name = "clusters" if table.shape[1] == 1 else f"cluster variable {variable!r}"
+        check_labels(table[variable], name)
+    return table
+
+
+class ClusterIndex:
+    """Numbers the clusters of each cluster variable.
+
+    Args:
+        labels: Dictionary of cluster variable to its labels, an `Index`.
+    """
+
+    def __init__(self, labels):
+        self.labels = labels
+
+    @classmethod
+    def learn(cls, table, needed):
+        """Learn the clusters of training rows.
+
+        Args:
+            table: DataFrame of shape `(rows, variables)`.
+            needed: Strings. What the clusters are needed for, to say so in an error.
+
+        Raises:
+            ValueError: If a variable has a single cluster.
+        """
+        labels = {variable: pd.Index(np.unique(table[variable])) for variable in table}
+        for variable, found in labels.items():
+            if len(found) < 2:
+                raise ValueError(
+                    f"There must be at least two clusters for {', '.join(needed)}. Received: only "
+                    f"{found.tolist()} in {variable!r}. Leave these parts out, or pass another "
+                    "cluster column."
+                )
+        return cls(labels)
+
+    @property
+    def counts(self):
+        """How many clusters each variable has."""
+        return tuple(len(labels) for labels in self.labels.values())
+
+    def number(self, clusters, rows):
+        """The number of each row's clusters, -1 for a new one.
+
+        Args:
+            clusters: As in `cluster_table`, or `None`: every cluster is new.
+            rows: Integer. How many rows there are.
+
+        Returns:
+            Tuple of int32 arrays of shape `(rows,)`, one for each cluster variable.
+
+        Raises:
+            ValueError: If cluster variables are missing, or labels are.
+        """
+        if clusters is None:
+            return tuple(np.full(rows, -1, dtype="int32") for _ in self.labels)
+        table = self.named(cluster_table(clusters))
+        return tuple(
+            labels.get_indexer(table[variable]).astype("int32")
+            for variable, labels in self.labels.items()
+        )
+
+    def named(self, table):
+        """Return the table with the learned names of the cluster variables.
+
+        Args:
+            table: What `cluster_table` returned. A single variable may have any name.
+        """
+        if len(self.labels) == table.shape[1] == 1:
+            return table.set_axis(list(self.labels), axis=1)
+        absent = [variable for variable in self.labels if variable not in table]
+        if absent:
+            raise ValueError(
+                f"clusters must have the cluster variables {list(self.labels)}. Received: "
+                f"{table.columns.tolist()}. Pass a DataFrame with all of them."
+            )
+        return table
+
+
+class ClusterMeans:
+    """Adds the cluster's mean of a column beside it (Mundlak 1978).
+
+    A random intercept is assumed to be independent of x. Where a cluster's mean of x goes along
+    with its intercept, the coefficient of x is biased; with the mean beside it, it is the
+    coefficient within clusters, as fixed effects would give it.
+
+    Args:
+        columns: Names of columns of numbers.
+        means: Dictionary of cluster variable to DataFrame of means, one row for each cluster.
+    """
+
+    def __init__(self, columns, means):
+        self.columns, self.means = list(columns), means
+
+    @classmethod
+    def learn(cls, x, table, columns):
+        """Learn the means of training rows.
+
+        Args:
+            x: DataFrame of shape `(rows, columns)`.
+            table: DataFrame of shape `(rows, variables)`.
+            columns: Names of columns of x.
+
+        Raises:
+            ValueError: If a column is not there, is no number, or has missing values.
+        """
+        bad = [
+            name
+            for name in columns
+            if name not in x or not pd.api.types.is_numeric_dtype(x[name]) or x[name].isna().any()
+        ]
+        if bad:
+            raise ValueError(
+                "within_between must name columns of X that hold numbers, none missing. "
+                f"Received: {bad}. Leave them out, or encode and fill them first."
+            )
+        return cls(columns, {variable: _means(x, table[variable], columns) for variable in table})
+
+    def add(self, x, clusters):
+        """Return x with the clusters' means beside it; of a new cluster, those of its rows here.
+
+        Args:
+            x: DataFrame of shape `(rows, columns)`.
+            clusters: As in `cluster_table`.
+
+        Raises:
+            ValueError: If no clusters are given.
+        """
+        if not self.columns:
+            return x
+        if clusters is None:
+            raise ValueError(
+                "within_between needs the cluster of each row, new ones too: rows with the same "
+                "label share a mean. Received: clusters=None. Pass clusters=..."
+            )
+        table = ClusterIndex(self.means).named(cluster_table(clusters))
+        parts = [x]
+        for variable, known in self.means.items():
+            here = _means(x, table[variable], self.columns)
+            means = pd.concat([known, here[~here.index.isin(known.index)]])
+            part = means.loc[table[variable]].set_axis(x.index)
+            parts.append(part.add_suffix(f" (mean of {variable})"))
+        return pd.concat(parts, axis=1)
+
+
+def _means(x, labels, columns):
+    return x[list(columns)].astype("float64").groupby(labels.to_numpy()).mean()

@@ -1,0 +1,183 @@
+"""What a fitted mixed model says: effects of clusters, variance components, coefficients."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+INTERCEPT = "intercept"
+AVERAGE = "average"  # effect of slopes on hidden units, which mean nothing one by one
+LATENT_VARIANCE = math.pi**2 / 3  # of the logistic distribution behind a 0/1 outcome
+
+
+def coefficient_map(encoder):
+    """How the coefficients of encoded columns become those of the data's own columns.
+
+    A number's coefficient is that of one unit; a category's is its difference from the first
+    category, which the intercept takes in.
+
+    Args:
+        encoder: A fitted `TableEncoder`.
+
+    Returns:
+        Names of the terms, `intercept` first; array of shape `(terms, 1 + encoded columns)` that
+        maps intercept and coefficients; and a mask of the encoded columns (with the intercept)
+        that stay when the first categories are left out.
+    """
+    unit = np.eye(1 + len(encoder.feature_names))
+    names, rows, intercept, keep = [INTERCEPT], [], unit[0].copy(), np.ones(len(unit), bool)
+    position = 1
+    for name, learned in encoder.columns.items():
+        first, reference = unit[position], 0.0
+        if learned["kind"] == "number":
+            rows.append(first / learned["scale"])
+            intercept -= learned["mean"] * rows[-1]
+            names.append(name)
+        else:
+            reference, keep[position] = first, False
+            intercept += reference
+            others = learned["categories"][1:]
+            rows += [unit[position + 1 + number] - reference for number in range(len(others))]
+            names += [f"{name}_{value}" for value in others]
+        position += len(learned.get("categories", [None]))
+        if learned["missing"]:
+            rows.append(unit[position] - reference)
+            names.append(f"{name}_missing")
+            position += 1
+    return names, np.array([intercept, *rows]), keep
+
+
+def effect_map(encoder, columns):
+    """How a cluster's effects on encoded columns become effects on the data's own columns.
+
+    Args:
+        encoder: A fitted `TableEncoder`.
+        columns: Integers. The encoded columns on which slopes stand.
+
+    Returns:
+        Names of the effects, `intercept` first, and array of shape `(effects, effects)`.
+    """
+    spread = [
+        (learned.get("mean", 0.0), learned.get("scale", 1.0))
+        for name, learned in encoder.columns.items()
+        for _ in range(len(learned.get("categories", [None])) + learned["missing"])
+    ]
+    mean, scale = np.array([spread[column] for column in columns]).reshape(-1, 2).T
+    matrix = np.diag(np.concatenate([[1.0], 1 / scale]))
+    matrix[0, 1:] = -mean / scale
+    return [INTERCEPT, *(encoder.feature_names[column] for column in columns)], matrix
+
+
+def posterior_table(layer, matrix, names, labels, rows):
+    """Posterior mean and standard deviation of each effect of each cluster.
+
+    Args:
+        layer: A built `RandomEffects`.
+        matrix: Array of shape `(effects shown, effects)`, or one such for each cluster: what is
+            shown, as combinations of the layer's effects.
+        names: Strings. Names of the effects shown.
+        labels: Labels of the clusters.
+        rows: Integers. How many training rows each cluster has.
+
+    Returns:
+        DataFrame with `cluster`, `effect`, `mean`, `sd`, `n`.
+    """
+    clusters = np.arange(layer.num_clusters, dtype="int32")
+    mean, root = (np.asarray(part, "float64") for part in layer.posterior(clusters))
+    mean = (matrix @ mean[:, :, None])[:, :, 0]  # (clusters, effects shown)
+    sd = np.linalg.norm(matrix @ root, axis=-1)
+    return pd.DataFrame(
+        {
+            "cluster": np.repeat(np.asarray(labels), len(names)),
+            "effect": names * len(labels),
+            "mean": mean.ravel(),
+            "sd": sd.ravel(),
+            "n": np.repeat(rows, len(names)),
+        }
+    )
+
+
+def variance_table(covariances, variances, residual):
+    """Standard deviations, correlations with the intercept, and shares of variance.
+
+    Args:
+        covariances: Dictionary of cluster variable to DataFrame, its effects' covariance.
+        variances: The variance that each variable's effects give a row, averaged over rows.
+        residual: Float. The residual variance.
+
+    Returns:
+        DataFrame with `variable`, `effect`, `sd`, `correlation`, `share`; last, the residual.
+    """
+    total = float(np.sum(variances)) + residual
+    rows = []
+    for (variable, covariance), variance in zip(covariances.items(), variances, strict=True):
+        sds = np.sqrt(np.diag(covariance))
+        for number, effect in enumerate(covariance):
+            with_intercept = covariance.iloc[0, number] / (sds[0] * sds[number])
+            correlation = with_intercept if number else np.nan
+            rows.append((variable, effect, sds[number], correlation, variance / total))
+    rows.append(("residual", "", math.sqrt(residual), np.nan, residual / total))
+    return pd.DataFrame(rows, columns=["variable", "effect", "sd", "correlation", "share"])
+
+
+def coefficient_covariance(design, precision, effects):
+    """Covariance of the coefficients of a mixed model, given its variance components.
+
+    The inverse of X' V^-1 X, from Henderson's mixed model equations: exact for a Gaussian
+    outcome; for another family at the working weights.
+
+    Args:
+        design: Array of shape `(rows, coefficients)`.
+        precision: Array of shape `(rows,)`. One over the residual variance.
+        effects: For each cluster variable the number of each row's cluster, of shape `(rows,)`,
+            and its design times the root of the prior's covariance, of shape `(rows, effects)`.
+
+    Returns:
+        Array of shape `(coefficients, coefficients)`.
+    """
+    weighted = precision[:, None] * design
+    information = design.T @ weighted
+    if effects:
+        z = sparse.hstack([_sparse_design(*part) for part in effects], format="csc")
+        penalised = z.T @ sparse.diags(precision) @ z + sparse.identity(z.shape[1])
+        cross = z.T @ weighted
+        information = information - cross.T @ splu(sparse.csc_matrix(penalised)).solve(cross)
+    return np.linalg.pinv(information, hermitian=True)
+
+
+def _sparse_design(ids, scaled):
+    rows, effects = scaled.shape
+    columns = ids[:, None] * effects + np.arange(effects)
+    index = np.repeat(np.arange(rows), effects), columns.ravel()
+    return sparse.csc_matrix((scaled.ravel(), index), shape=(rows, (ids.max() + 1) * effects))
+
+
+def coefficient_table(names, estimate, covariance):
+    """Coefficients with standard errors, as DataFrame with `term`, `estimate`, `se`, `z`."""
+    se = np.sqrt(np.diag(covariance))
+    return pd.DataFrame({"term": names, "estimate": estimate, "se": se, "z": estimate / se})
+
+
+def write(title, clusters, variances, coefficients, notes):
+    """The text of a summary.
+
+    Args:
+        title: String.
+        clusters: Dictionary of cluster variable to number of clusters.
+        variances: What `variance_table` returned, or `None` without random effects.
+        coefficients: What `coefficient_table` returned, or `None` for a network.
+        notes: Strings. What a reader must know.
+    """
+    parts = [title]
+    if variances is not None:
+        counts = ", ".join(f"{count:,} of {name!r}" for name, count in clusters.items())
+        parts += [f"Random effects (clusters: {counts})", _text(variances)]
+    if coefficients is not None:
+        parts += ["Fixed effects", _text(coefficients)]
+    return "\n\n".join([*parts, *notes])
+
+
+def _text(table):
+    return table.to_string(index=False, float_format="{:.4g}".format, na_rep="")
