@@ -13,7 +13,14 @@ from fairmedl_lite.estimators import FairMEDLClassifier
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+# Two epochs are too few, and say so. Tests that are about this warning still see it.
+TOO_FEW_EPOCHS = "ignore::sklearn.exceptions.ConvergenceWarning"
+
 TINY = {"hidden": (4,), "epochs": 2, "batch_size": 64, "seed": 0}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", TOO_FEW_EPOCHS)
 
 
 def make_rows(rows=240, seed=0):

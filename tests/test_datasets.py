@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import fairmedl_lite
-from fairmedl_lite.datasets import ClusteredData, age_band, load_adult
+from fairmedl_lite.datasets import ClusteredData, age_band, load_adult, load_wage_panel
 
 BUNDLED = Path(fairmedl_lite.__file__).parent / "data" / "adult.csv.gz"
 
@@ -151,6 +151,50 @@ def test_bundled_file_equals_the_source():
     assert set(bundled) == set(source)
     for column in bundled:
         assert bundled[column].tolist() == source[column].tolist(), column
+
+
+@pytest.fixture(scope="module")
+def wages():
+    return load_wage_panel()
+
+
+def test_the_wage_panel_follows_each_man_for_eight_years(wages):
+    assert (len(wages), wages.task, wages.name) == (4_360, "regression", "wage panel")
+    assert wages.clusters.value_counts().eq(8).all() and wages.clusters.nunique() == 545
+    assert wages.x["exper"].groupby(wages.clusters).diff().dropna().eq(1).all()
+    assert list(wages.x) == ["school", "exper", "union", "married", "black", "hisp"]
+    assert not wages.x.isna().any(axis=None) and wages.y.name == "wage"
+
+
+def test_ethnicity_is_told_by_black_and_hisp(wages):
+    men = wages.sensitive["ethnicity"].groupby(wages.clusters).first()
+    assert men.value_counts().to_dict() == {"Other": 397, "Hispanic": 85, "Black": 63}
+    found = wages.x[["black", "hisp"]].groupby(wages.sensitive["ethnicity"]).agg(set)
+    assert found["black"].to_dict() == {"Black": {1}, "Hispanic": {0}, "Other": {0}}
+    assert found["hisp"].to_dict() == {"Black": {0}, "Hispanic": {1}, "Other": {0}}
+
+
+def test_a_swap_of_ethnicity_changes_both_columns(wages):
+    swap = wages.swaps["ethnicity"]
+    for group, columns in {"Black": (1, 0), "Hispanic": (0, 1), "Other": (0, 0)}.items():
+        hisp = wages.x["hisp"].replace(swap.linked[group]["hisp"])
+        assert (swap.values[group], *hisp.unique()) == columns
+
+
+def test_the_wage_panel_without_sensitive_columns():
+    wages = load_wage_panel(sensitive_in_x=False)
+    assert list(wages.x) == ["school", "exper", "union", "married"]
+    assert list(wages.sensitive) == ["ethnicity"] and wages.swaps == {}
+
+
+def test_the_wage_panel_is_what_the_reference_was_fitted_to(wages):
+    path = Path(os.environ.get("FAIRMEDL_DATA", "data")).parent / "oracle" / "wagepan.csv"
+    if not path.exists():
+        pytest.skip("there is no reference beside FAIRMEDL_DATA")
+    source = pd.read_csv(path)
+    assert wages.clusters.tolist() == source["nr"].tolist()
+    pd.testing.assert_frame_equal(wages.x, source[list(wages.x)])
+    np.testing.assert_allclose(wages.y, source["wage"], atol=1e-6)
 
 
 def test_take_by_position_and_by_mask(tiny):

@@ -176,11 +176,11 @@ BAD_ROWS = {
     "no clusters": (lambda d: {"clusters": None}, r"240 rows .*\(all unknown\).*unseen='fixed'"),
     "unknown word for unseen": (
         lambda d: {"unseen": "mean"},
-        r"unseen must be one of \[None, 'fixed', 'prior', 'predict'\]. Received: 'mean'",
+        r"one of \[None, 'fixed', 'prior', 'predict', 'shuffled'\]. Received: 'mean'",
     ),
     "unknown word for effects": (
         lambda d: {"effects": "FE"},
-        r"effects must be one of \['fixed', 'random', 'mixed'\]. Received: 'FE'",
+        r"effects must be one of \['fixed', 'random', 'mixed', 'population'\]. Received: 'FE'",
     ),
     "missing column": (
         lambda d: {"X": d.x.drop(columns="job")},
@@ -209,7 +209,7 @@ def test_parts_that_the_model_does_not_have(plain, tiny):
 
 
 def test_unseen_clusters_cannot_be_predicted_without_a_predictor(full, tiny, monkeypatch):
-    monkeypatch.setattr(full, "cluster_predictor_", None)
+    monkeypatch.setattr(full, "cluster_predictors_", [])
     with pytest.raises(ValueError, match="Fit with cluster_predictor=True, or pass unseen='fixed'"):
         full.predict_proba(tiny.x, unseen="predict")
 
@@ -272,7 +272,7 @@ def changed_json(members, **changes):
 BAD_MEMBERS = {
     "no description": lambda m: {"model.json": None},
     "no weights": lambda m: {"model.npz": None},
-    "no cluster predictor": lambda m: {"cluster_predictor.npz": None},
+    "no cluster predictor": lambda m: {"cluster_predictor_0.npz": None},
     "description is no JSON": lambda m: {"model.json": b"\xff\x00 not JSON"},
     "description is a list": lambda m: {"model.json": "[]"},
     "description has no format": lambda m: {"model.json": "{}"},

@@ -73,7 +73,8 @@ def test_what_fit_learned_has_scikit_learns_names(full):
     assert full.classes_.tolist() == [0, 1]
     assert full.feature_names_in_.tolist() == ["age", "score", "job"]
     assert full.n_features_in_ == 3
-    assert full.clusters_.tolist() == ["east", "north", "south"]
+    labels = {name: part.tolist() for name, part in full.clusters_.items()}
+    assert labels == {"region": ["east", "north", "south"]}
     groups = {name: part.tolist() for name, part in full.groups_.items()}
     assert groups == {"sex": ["f", "m"], "band": ["middle", "old", "young"]}
 
@@ -108,7 +109,8 @@ def test_probabilities_are_shares_of_the_two_classes(full, tiny):
 
 def test_classes_may_be_strings(odd, tiny):
     clusters = tiny.clusters.map({"east": 30, "north": 10, "south": 20})
-    assert odd.classes_.tolist() == ["no", "yes"] and odd.clusters_.tolist() == [10, 20, 30]
+    assert odd.classes_.tolist() == ["no", "yes"]
+    assert odd.clusters_["region"].tolist() == [10, 20, 30]
     p = odd.predict_proba(tiny.x, clusters=clusters)[:, 1]
     predicted = odd.predict(tiny.x, clusters=clusters)
     np.testing.assert_array_equal(predicted, np.where(p >= 0.5, "yes", "no"))
@@ -190,7 +192,9 @@ def test_a_loaded_model_is_the_saved_one(which, request, tmp_path):
     loaded = FairMEDLClassifier.load(tmp_path / "model")
     assert loaded.get_params() == model.get_params()
     assert loaded.classes_.tolist() == model.classes_.tolist()
-    assert loaded.clusters_.equals(model.clusters_)
+    assert list(loaded.clusters_) == list(model.clusters_)
+    for variable, labels in model.clusters_.items():
+        assert loaded.clusters_[variable].equals(labels)
     assert loaded.groups_.keys() == model.groups_.keys()
     assert loaded.chance_levels_ == model.chance_levels_
     pd.testing.assert_frame_equal(loaded.history_, model.history_)
@@ -234,7 +238,7 @@ def wide(full, tmp_path_factory):
     path = tmp_path_factory.mktemp("wide") / "model"
     full.save(path)
     model = FairMEDLClassifier.load(path)
-    effects = model.model_.random_effects
+    (effects,) = model.model_.random_effects
     effects.prior_log_scale.assign(np.linspace(0, 0.5, 5))
     return model
 
@@ -248,7 +252,7 @@ def last_hidden(model, data):
 
 def test_unseen_prior_is_the_average_over_clusters_drawn_from_it(wide, new, is_new):
     fixed = logit(positive(wide, new, effects="fixed"))
-    scale = np.exp(np.asarray(wide.model_.random_effects.prior_log_scale))
+    scale = np.exp(np.asarray(wide.model_.random_effects[0].prior_log_scale))
     effects = np.random.default_rng(0).normal(size=(20_000, 5)) * scale
     design = np.column_stack([np.ones(len(new)), last_hidden(wide, new)])
     draws = expit(fixed[:, None] + design @ effects.T)
@@ -267,10 +271,10 @@ def test_unseen_prior_lies_nearer_to_one_half(wide, new, is_new):
 
 
 def test_unseen_predict_weighs_the_seen_clusters_effects(full, new, is_new):
-    share = np.asarray(full.cluster_predictor_(full.encoder_.transform(new.x)))
+    share = np.asarray(full.cluster_predictors_[0](full.encoder_.transform(new.x)))
     each = [
         logit(full.predict_proba(new.x, clusters=[label] * len(new), effects="random")[:, 1])
-        for label in full.clusters_
+        for label in full.clusters_["region"]
     ]
     fixed = logit(positive(full, new, effects="fixed"))
     expected = expit(fixed + np.sum(share * np.transpose(each), axis=1))

@@ -148,4 +148,5 @@ def test_groups_are_sorted_and_coded():
 
 
 def test_weights_are_scaled_to_a_mean_of_one():
-    assert check_weights([1, 3, 0, 4], [0, 1, 0, 1]).tolist() == [0.5, 1.5, 0, 2]
+    assert check_weights([1, 3, 0, 4]).tolist() == [0.5, 1.5, 0, 2]
+    assert check_weights(None) is None

@@ -49,7 +49,12 @@ def test_reversal_keeps_shape_and_has_no_weights():
 
 
 @pytest.mark.parametrize(
-    "layer", [GradientReversal(0.3, name="r"), RandomEffects(3, 0.5, seed=4, name="u")]
+    "layer",
+    [
+        GradientReversal(0.3, name="r"),
+        RandomEffects(3, initial_scale=0.5, seed=4, name="u"),
+        RandomEffects(2, correlated=True, name="v"),
+    ],
 )
 def test_config_round_trip(layer):
     stored = keras.saving.serialize_keras_object(layer)
@@ -138,9 +143,10 @@ def test_prior_scale_is_that_of_a_new_clusters_effect(known):
 
 def test_posterior_is_on_the_link_scale(known):
     layer, mean, scale, prior = known
-    found_mean, found_sd = (np.asarray(part) for part in layer.posterior())
-    np.testing.assert_allclose(found_mean, prior * mean, rtol=1e-5)
-    np.testing.assert_allclose(found_sd, prior * scale, rtol=1e-5)
+    found, root = (np.asarray(part) for part in layer.posterior(CLUSTERS))
+    np.testing.assert_allclose(found, prior * mean[CLUSTERS], rtol=1e-5)
+    expected = [np.diag(prior * scale[cluster]) for cluster in CLUSTERS]
+    np.testing.assert_allclose(root, expected, rtol=1e-5)
 
 
 def test_draws_have_the_posteriors_mean_and_variance(known):

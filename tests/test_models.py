@@ -4,23 +4,24 @@ import keras
 import numpy as np
 import pytest
 from scipy.special import expit, log_softmax, logit
+from scipy.stats import norm
 from sklearn.metrics import log_loss
 
-from fairmedl_lite import models
+from fairmedl_lite.families import Bernoulli, Gaussian
 from fairmedl_lite.models import (
     ClusterPredictor,
     FairMEDL,
     FairnessAdversary,
     attribute_weights,
     balanced_targets,
-    bernoulli_loss,
     mix,
+    outcome_levels,
 )
 
 ROWS, COLUMNS, CLUSTERS, GROUPS = 30, 3, 4, (2, 3)
 SETTINGS = {
     "num_rows": 120,
-    "num_clusters": CLUSTERS,
+    "num_clusters": (CLUSTERS,),
     "group_counts": GROUPS,
     "base_rate": 0.3,
     "hidden": (5, 4),
@@ -29,33 +30,53 @@ SETTINGS = {
     "fixed_loss": 0.6,
     "kl_weight": 0.9,
 }
-OFF = {"random_effects": None, "cluster_adversary": 0, "fairness": 0}
+OFF = {"random_effects": (), "cluster_adversary": 0, "fairness": 0}
 
 
-@pytest.fixture(scope="module")
-def batch():
+# The mixed effects model, its Gaussian form, and two cluster variables, one with named slopes.
+CASES = {
+    "bernoulli": {},
+    "gaussian": {"family": "gaussian"},
+    "two variables": {"num_clusters": (CLUSTERS, 3), "random_effects": ("slopes", (0, 2))},
+}
+
+
+def make_batch(num_clusters=(CLUSTERS,), family="bernoulli", **_):
     """Inputs, targets and row weights of one batch."""
     random = np.random.default_rng(0)
     outcome = random.integers(0, 2, ROWS).astype("float32")
     groups = np.column_stack([random.integers(0, count, ROWS) for count in GROUPS])
     x = {
         "x": random.normal(size=(ROWS, COLUMNS)).astype("float32"),
-        "clusters": random.integers(0, CLUSTERS, ROWS).astype("int32"),
+        "clusters": tuple(random.integers(0, count, ROWS) for count in num_clusters),
     }
+    if family == "gaussian":
+        outcome += random.normal(size=ROWS).astype("float32")
     y = {"outcome": outcome[:, None], "groups": balanced_targets(groups, outcome, GROUPS)}
     return x, y, random.random(ROWS).astype("float32")
 
 
-def build(kind=FairMEDL, **settings):
-    """A model whose every weight is drawn by NumPy; its posterior is too narrow to vary."""
+@pytest.fixture(scope="module")
+def batch():
+    return make_batch()
+
+
+def build(kind=FairMEDL, narrow=True, **settings):
+    """A model whose every weight is drawn by NumPy; a narrow posterior does not vary."""
     model = kind(**SETTINGS | settings)
-    model.build({"x": (None, COLUMNS), "clusters": (None,)})
+    model.build(shape_of(model))
     random = np.random.default_rng(1)
     for weight in model.trainable_variables:
         weight.assign(random.normal(0, 0.7, weight.shape))
-    if model.random_effects:
-        model.random_effects.posterior_log_scale.assign(np.full((CLUSTERS, 5), -9.0))
+    for layer in model.random_effects if narrow else ():
+        layer.posterior_log_scale.assign(np.full(layer.posterior_log_scale.shape, -9.0))
+        if layer.correlated:
+            layer.posterior_lower.assign(np.zeros(layer.posterior_lower.shape))
     return model
+
+
+def shape_of(model):
+    return {"x": (None, COLUMNS), "clusters": ((None,),) * len(model.config["num_clusters"])}
 
 
 def loss_of(model, batch, sample_weight=None, training=True):
@@ -79,29 +100,61 @@ def by_hand(model, batch):
     y = {name: part.astype("float64") for name, part in y.items()}
     first = np.maximum(dense(model.hidden_layers[0], x["x"]), 0)
     second = np.maximum(dense(model.hidden_layers[1], first), 0)
-    fixed = dense(model.fixed_head, second)[:, 0]
-    effects = model.random_effects
-    mean, log_scale = array(effects.posterior_mean), array(effects.posterior_log_scale)
-    sigma = np.exp(array(effects.prior_log_scale))
-    design = np.column_stack([np.ones(ROWS), second]) * sigma
-    mixed = fixed + np.sum(design * mean[x["clusters"]], axis=1)
-    hidden = np.concatenate([first, second], axis=1)
-    hidden = np.maximum(dense(model.cluster_adversary.layers[1], hidden), 0)
-    guess = log_softmax(dense(model.cluster_adversary.layers[2], hidden), axis=1)
+    predictions = {"fixed": dense(model.fixed_head, second)[:, 0]}
+    slopes = {"slopes": second, (0, 2): x["x"][:, [0, 2]]}
+    parts = zip(model.random_effects, model.config["random_effects"], x["clusters"], strict=True)
+    effects = [effects_by_hand(layer, slopes[kind], ids) for layer, kind, ids in parts]
+    predictions["mixed"] = predictions["fixed"] + sum(random for random, _ in effects)
     terms = {
-        name: -np.log(expit((2 * y["outcome"][:, 0] - 1) * value))
-        for name, value in (("fixed", fixed), ("mixed", mixed))
+        name: -log_likelihood(model, name, y["outcome"][:, 0], value)
+        for name, value in predictions.items()
     }
-    terms["cluster_adversary"] = -guess[np.arange(ROWS), x["clusters"]]
-    for number, value in enumerate((fixed, mixed)):
-        terms["fairness " + ("fixed", "mixed")[number]] = fairness_by_hand(model, number, value, y)
-    terms["kl"] = np.sum(np.exp(2 * log_scale) + mean**2 - 1 - 2 * log_scale) / 2
+    hidden = np.concatenate([first, second], axis=1)
+    terms["cluster_adversary"] = clusters_by_hand(model, hidden, x["clusters"])
+    for number, (name, value) in enumerate(predictions.items()):
+        terms[f"fairness_{name}"] = fairness_by_hand(model, number, value, y)
+    terms["kl"] = sum(kl for _, kl in effects)
     return terms
+
+
+def effects_by_hand(layer, slopes, ids):
+    """The effect on each row, and the KL: of one cluster after the other."""
+    mean = array(layer.posterior_mean)
+    prior = np.diag(np.exp(array(layer.prior_log_scale)))
+    roots = np.stack([np.diag(np.exp(scale)) for scale in array(layer.posterior_log_scale)])
+    if layer.correlated:
+        prior += np.tril(array(layer.prior_lower), -1)
+        roots += np.tril(array(layer.posterior_lower), -1)
+    design = np.column_stack([np.ones(ROWS), slopes])
+    kl = 0.0
+    for m, root in zip(mean, roots, strict=True):
+        covariance = root @ root.T
+        kl += (np.trace(covariance) + m @ m - len(m) - np.linalg.slogdet(covariance)[1]) / 2
+    return np.sum(design * (mean @ prior.T)[ids], axis=1), kl
+
+
+def log_likelihood(model, name, outcome, value):
+    if model.config["family"] == "bernoulli":
+        return np.log(expit((2 * outcome - 1) * value))
+    return norm.logpdf(outcome, value, np.exp(array(model.family.log_scale[name])))
+
+
+def clusters_by_hand(model, hidden, clusters):
+    hidden = np.maximum(dense(model.cluster_adversary.layers[1], hidden), 0)
+    scores = dense(model.cluster_adversary.layers[2], hidden)
+    total = 0
+    for ids, count in zip(clusters, model.config["num_clusters"], strict=True):
+        guess, scores = log_softmax(scores[:, :count], axis=1), scores[:, count:]
+        total -= guess[np.arange(ROWS), ids]
+    return total
 
 
 def fairness_by_hand(model, number, value, y):
     adversary = model.fairness_adversary
-    decision = 2 * expit(models.SHARPNESS * (value - logit(0.3))) - 1
+    if model.config["family"] == "bernoulli":
+        decision = 2 * expit(3 * (value - logit(0.3))) - 1
+    else:
+        decision = np.tanh(value)
     outcome = y["outcome"][:, 0]
     hidden = np.column_stack([np.ones(ROWS), decision, outcome, decision * outcome])
     hidden = hidden @ array(adversary.hidden_kernel)[number]
@@ -114,9 +167,10 @@ def fairness_by_hand(model, number, value, y):
     return total / len(GROUPS)
 
 
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_training_loss_is_the_papers(batch, weighted):
-    model = build()
+def test_training_loss_is_the_papers(case, weighted):
+    batch, model = make_batch(**CASES[case]), build(**CASES[case])
     weight = batch[2] if weighted else np.ones(ROWS)
     loss, _ = loss_of(model, batch, batch[2] if weighted else None)
     terms = by_hand(model, batch)
@@ -125,13 +179,13 @@ def test_training_loss_is_the_papers(batch, weighted):
     # The reversal, not the loss, carries lam_g, lam_FE and lam_ME: all adversaries add up.
     expected = sum(means.values()) - 0.4 * means["fixed"] + 0.9 * kl
     assert loss == pytest.approx(expected, rel=2e-3)
-    metrics = {name.replace(" ", "_"): mean for name, mean in means.items()} | {"kl": kl}
     logged = {name: float(metric.result()) for name, metric in model.term_metrics.items()}
-    assert logged == pytest.approx(metrics, rel=2e-3)
+    assert logged == pytest.approx(means | {"kl": kl}, rel=2e-3)
 
 
-def test_evaluation_loss_leaves_the_adversaries_out(batch):
-    model = build()
+@pytest.mark.parametrize("case", CASES)
+def test_evaluation_loss_leaves_the_adversaries_out(case):
+    batch, model = make_batch(**CASES[case]), build(**CASES[case], narrow=False)
     loss, _ = loss_of(model, batch, training=False)
     terms = by_hand(model, batch)
     expected = np.mean(terms["mixed"]) + 0.6 * np.mean(terms["fixed"]) + 0.9 * terms["kl"] / 120
@@ -172,8 +226,12 @@ def test_outputs_add_up_and_adversaries_speak_only_in_training(batch):
     "settings, weights",
     [
         (OFF, 6),  # two hidden layers and a head, a kernel and a bias each
-        (OFF | {"random_effects": "intercept"}, 6 + 3),
-        (OFF | {"random_effects": "slopes"}, 6 + 3),
+        (OFF | {"random_effects": ("intercept",)}, 6 + 3),
+        (OFF | {"random_effects": ("slopes",)}, 6 + 3),
+        (OFF | {"random_effects": ((0, 1),)}, 6 + 5),  # two tables of covariances more
+        (OFF | {"num_clusters": (4, 3), "random_effects": ("intercept",) * 2}, 6 + 3 + 3),
+        (OFF | {"family": "gaussian"}, 6 + 1),  # a residual scale
+        (OFF | {"family": "gaussian", "random_effects": ("slopes",)}, 6 + 3 + 2),
         (OFF | {"cluster_adversary": 0.1}, 6 + 3),
         (OFF | {"fairness": 0.1}, 6 + 2),
         ({}, 6 + 3 + 3 + 2),
@@ -182,22 +240,27 @@ def test_outputs_add_up_and_adversaries_speak_only_in_training(batch):
 )
 def test_a_part_left_out_has_no_weights(settings, weights):
     model = FairMEDL(**SETTINGS | settings)
-    model.build({"x": (None, COLUMNS), "clusters": (None,)})
+    model.build(shape_of(model))
     assert len(model.trainable_variables) == weights
 
 
 @pytest.mark.parametrize(
     "settings, effects",
     [
-        ({"random_effects": "intercept"}, 1),
-        ({"random_effects": "slopes"}, 5),
-        ({"random_effects": "slopes", "hidden": ()}, COLUMNS + 1),
+        ({"random_effects": ("intercept",)}, [1]),
+        ({"random_effects": ("slopes",)}, [5]),
+        ({"random_effects": ("slopes",), "hidden": ()}, [COLUMNS + 1]),
+        ({"random_effects": ((0, 2),)}, [3]),
+        ({"num_clusters": (4, 3), "random_effects": ("slopes", "intercept")}, [5, 1]),
     ],
 )
 def test_how_many_effects_a_cluster_has(settings, effects):
     model = FairMEDL(**SETTINGS | {"cluster_adversary": 0} | settings)
-    model.build({"x": (None, COLUMNS), "clusters": (None,)})
-    assert model.random_effects.posterior_mean.shape == (CLUSTERS, effects)
+    model.build(shape_of(model))
+    expected = list(zip(model.config["num_clusters"], effects, strict=True))
+    assert [layer.posterior_mean.shape for layer in model.random_effects] == expected
+    named = [not isinstance(kind, str) for kind in model.config["random_effects"]]
+    assert [layer.correlated for layer in model.random_effects] == named
 
 
 class OnlyAdversaries(FairMEDL):
@@ -262,7 +325,7 @@ def test_same_seed_same_initial_weights_and_config_round_trip():
     again = FairMEDL.from_config(model.get_config())
     other = FairMEDL(**SETTINGS, seed=4)
     for each in (model, again, other):
-        each.build({"x": (None, COLUMNS), "clusters": (None,)})
+        each.build(shape_of(each))
     assert again.get_config() == model.get_config()
     for one, two in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
@@ -307,17 +370,53 @@ def test_cells_whose_rows_all_weigh_zero_weigh_nothing():
     np.testing.assert_allclose(targets[:, 0], [[1, 0], [0, 0], [1.5, 0], [0, 0.75]])
 
 
+def test_a_continuous_outcome_is_cut_at_its_quartiles():
+    level, shares = outcome_levels(np.array([5.0, 1.0, 2.0, 8.0, 3.0, 4.0, 6.0, 7.0]))
+    assert level.tolist() == [2, 0, 0, 3, 1, 1, 2, 3] and shares == (0.25,) * 4
+
+
+def test_levels_that_ties_leave_empty_are_left_out():
+    level, shares = outcome_levels(np.array([0.0] * 6 + [1.0, 2.0]))  # cuts at 0 and .25
+    assert level.tolist() == [0] * 6 + [1, 1] and shares == (0.5, 0.5)
+
+
+def test_balanced_targets_of_a_continuous_outcome_by_hand():
+    groups = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 1]]).reshape(-1, 1)
+    targets = balanced_targets(groups, np.arange(16.0), [2])[:, 0].reshape(4, 4, 2)
+    # Each quarter of the rows has a weight of 4, of which each group that occurs has the same.
+    np.testing.assert_allclose(targets[0], [[2 / 3, 0], [2 / 3, 0], [2 / 3, 0], [0, 2]])
+    np.testing.assert_allclose(targets[1], [[1, 0]] * 4)
+    np.testing.assert_allclose(targets[2], [[0, 1], [0, 1], [1, 0], [1, 0]])
+    np.testing.assert_allclose(targets[3], [[2, 0], [0, 2 / 3], [0, 2 / 3], [0, 2 / 3]])
+
+
 @pytest.mark.parametrize("value", [-800.0, -3.0, 0.0, 0.5, 800.0])
 @pytest.mark.parametrize("outcome", [0.0, 1.0])
 def test_bernoulli_loss_is_the_negative_log_likelihood(outcome, value):
-    found = np.asarray(bernoulli_loss(np.array([[outcome]]), np.array([[value]], "float32")))
     expected = np.logaddexp(0, -value if outcome else value)
+    row = np.array([[outcome]]), np.array([[value]], "float32")
+    found = np.asarray(Bernoulli().loss(*row, "mixed"))
     np.testing.assert_allclose(found, [expected], rtol=1e-5)
+
+
+def test_gaussian_loss_is_the_negative_log_likelihood_at_each_predictions_scale():
+    family = Gaussian(("fixed", "mixed"))
+    family.build()
+    outcome, prediction = np.array([[1.5]], "float32"), np.array([[-0.25]], "float32")
+    for name, scale in {"fixed": 2.0, "mixed": 0.5}.items():
+        family.log_scale[name].assign(np.log(scale))
+        found = np.asarray(family.loss(outcome, prediction, name))
+        np.testing.assert_allclose(found, [-norm.logpdf(1.5, -0.25, scale)], rtol=1e-5)
+
+
+def test_what_fairness_is_asked_of_is_the_decision_around_the_base_rate():
+    assert Bernoulli(0.2).threshold == pytest.approx(logit(0.2))
+    assert Gaussian().threshold == 0
 
 
 @pytest.fixture
 def adversary():
-    return FairnessAdversary(GROUPS, base_rate=0.25, readers=2, seed=0)
+    return FairnessAdversary(GROUPS, threshold=logit(0.25), sharpness=3, readers=2, seed=0)
 
 
 def read(adversary, logits, outcome=None):

@@ -1,5 +1,6 @@
 """When training lowers its learning rate, when it stops, and which weights it leaves."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -8,12 +9,15 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import training
-from fairmedl_lite.training import ANNEALED, Anneal, train
+from fairmedl_lite.training import LINEAR, NETWORK, Anneal, train
+
+STEADY = replace(NETWORK, learning_rate=1.0)
+COSINE = replace(LINEAR, learning_rate=1.0)
 
 
 def run(schedule, losses):
     """Feed the schedule one loss an epoch; return epochs run and the learning rate of each."""
-    optimizer = SimpleNamespace(learning_rate=1.0)
+    optimizer = SimpleNamespace(learning_rate=schedule.recipe.learning_rate)
     model = SimpleNamespace(optimizer=optimizer, stop_training=False)
     schedule.set_model(model)
     rates = []
@@ -26,43 +30,82 @@ def run(schedule, losses):
 
 
 def test_a_flat_loss_stops_at_the_shortest():
-    schedule = Anneal(20, 80)
+    schedule = Anneal(STEADY, 100, 20, 80)
     epochs, rates = run(schedule, [0.5] * 80)
     assert epochs == 20 and schedule.converged
     assert rates == [1.0] * 16 + [0.2] * 4
 
 
 def test_a_loss_that_always_falls_goes_on_to_the_longest():
-    schedule = Anneal(20, 80)
+    schedule = Anneal(STEADY, 100, 20, 80)
     epochs, rates = run(schedule, -np.arange(80.0))
     assert epochs == 80 and not schedule.converged
     assert rates == [1.0] * 64 + [0.2] * 16
 
 
 def test_a_loss_that_falls_and_then_rests_stops_soon_after():
-    schedule = Anneal(20, 80)
+    schedule = Anneal(STEADY, 100, 20, 80)
     epochs, rates = run(schedule, np.maximum(30.0 - np.arange(80), 0))
     assert 20 < epochs < 80 and schedule.converged
     first = rates.index(0.2)
-    assert first > 30 and epochs == np.ceil(first / (1 - ANNEALED))
+    assert first > 30 and epochs == np.ceil(first / 0.8)
 
 
+def test_a_linear_model_anneals_for_half_of_its_epochs_along_a_cosine():
+    epochs, rates = run(Anneal(COSINE, 100, 20, 80), [0.5] * 80)
+    assert epochs == 20 and rates[:10] == [1.0] * 10
+    expected = (1 + np.cos(np.pi * np.arange(1, 11) / 10)) / 2
+    np.testing.assert_allclose(rates[10:], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "recipe, rows, fall, flat",
+    [
+        (NETWORK, 100, 0.019, True),
+        (NETWORK, 100, 0.021, False),
+        (NETWORK, 10_000, 0.019, True),
+        (LINEAR, 100, 0.009, True),
+        (LINEAR, 100, 0.011, False),
+        (LINEAR, 10_000, 0.00009, True),
+        (LINEAR, 10_000, 0.00011, False),
+    ],
+)
+def test_what_counts_as_flat(recipe, rows, fall, flat):
+    schedule = Anneal(recipe, rows, 40, 40)
+    run(schedule, np.repeat([9.0, 8.0, 1.0, 1.0 - fall], 5))
+    assert schedule.converged == flat
+
+
+@pytest.mark.parametrize("fall, flat", [(0.19, True), (0.21, False)])
+def test_a_fall_within_two_standard_errors_counts_as_flat_for_a_linear_model(fall, flat):
+    # Each of the last two quarters has two values and a variance of .01: the difference of their
+    # means has the standard error (.01 / 2 + .01 / 2) ** .5 = .1.
+    losses = [9, 9, 8, 8, 1.1, 0.9, 1.1 - fall, 0.9 - fall]
+    schedule = Anneal(LINEAR, 10**9, 16, 16)
+    run(schedule, losses)
+    assert schedule.converged == flat
+    strict = Anneal(replace(LINEAR, noise=0), 10**9, 16, 16)
+    run(strict, losses)
+    assert not strict.converged
+
+
+@pytest.mark.parametrize("recipe", [STEADY, COSINE])
 @pytest.mark.parametrize("longest", [1, 2, 3, 8, 13])
-def test_any_number_of_epochs_is_kept(longest):
-    epochs, rates = run(Anneal(longest, longest), -np.arange(float(longest)))
+def test_any_number_of_epochs_is_kept(recipe, longest):
+    epochs, rates = run(Anneal(recipe, 100, longest, longest), -np.arange(float(longest)))
     assert epochs == longest
-    assert longest == 1 or rates[-1] == 0.2
+    assert longest == 1 or rates[-1] < 1
 
 
 @pytest.mark.parametrize("longest", [5, 10, 20, 100])
 def test_fixed_epochs_lower_the_rate_for_the_last_fifth(longest):
-    epochs, rates = run(Anneal(longest, longest), -np.arange(float(longest)))
+    epochs, rates = run(Anneal(STEADY, 100, longest, longest), -np.arange(float(longest)))
     assert epochs == longest
     assert rates == [1.0] * (longest * 4 // 5) + [0.2] * (longest // 5)
 
 
 def test_the_kl_counts_and_the_adversaries_do_not():
-    schedule = Anneal(8, 8)
+    schedule = Anneal(STEADY, 100, 8, 8)
     schedule.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=1.0)))
     schedule.on_epoch_end(0, {"mixed": 0.5, "kl": 0.25, "cluster_adversary": 7.0, "loss": 9.0})
     schedule.on_epoch_end(1, {"loss": 0.4})
@@ -77,15 +120,21 @@ def line(seed=0):
     return model, x, 3 * x
 
 
-def fit_line(**settings):
+def fit_line(*, epochs=5, sample_weight=None, **changed):
     model, x, y = line()
-    options = {"epochs": 5, "batch_size": 64, "learning_rate": 0.1, "loss": "mse"} | settings
-    return model, train(model, x, y, None, **options)
+    recipe = replace(NETWORK, **{"batch_size": 64, "learning_rate": 0.1} | changed)
+    history = train(model, x, y, sample_weight, recipe, epochs=epochs, loss="mse")
+    return float(np.asarray(model.layers[0].kernel)[0, 0]), history
 
 
-def test_the_averaged_weights_are_left_in_place():
-    model, _ = fit_line(epochs=5)
-    weight = float(np.asarray(model.layers[0].kernel)[0, 0])
+@pytest.fixture
+def one_pass(monkeypatch):
+    """Small data are not repeated: an epoch is one pass."""
+    monkeypatch.setattr(training, "TILED_PASSES", 1)
+
+
+def test_the_averaged_weights_are_left_in_place(one_pass):
+    weight, _ = fit_line(epochs=5)
     plain, x, y = line()
     plain.compile(keras.optimizers.Adam(0.1), loss="mse")
     weights = []
@@ -100,21 +149,54 @@ def test_the_averaged_weights_are_left_in_place():
     assert weight == pytest.approx(average, rel=1e-3)
 
 
-def test_history_has_each_epoch():
+def test_history_has_each_epoch(one_pass):
     _, history = fit_line(epochs=3)
-    assert len(history["loss"]) == 3 and history["loss"][0] > history["loss"][-1]
+    assert history.index.tolist() == [0, 1, 2] and history.index.name == "epoch"
+    assert history["loss"][0] > history["loss"][2]
 
 
+def test_small_data_are_repeated_within_an_epoch_of_keras_and_trained_alike(monkeypatch):
+    weight = np.linspace(0.5, 1.5, 64)
+    steady = {"sample_weight": weight, "epochs": 12, "decay": lambda done: 1.0}
+    found = {}
+    for passes in (1, 4):
+        monkeypatch.setattr(training, "TILED_PASSES", passes)
+        found[passes] = fit_line(**steady)
+    assert found[4][0] == pytest.approx(found[1][0], rel=1e-5)
+    assert found[4][1].index.tolist() == [0, 4, 8]
+    by_four = found[1][1]["loss"].to_numpy().reshape(3, 4).mean(axis=1)
+    np.testing.assert_allclose(found[4][1]["loss"], by_four, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "rows, batch_size, epochs, passes",
+    [
+        (100, 256, None, 40),
+        (100, 256, 7, 7),
+        (256, 256, None, 40),
+        (257, 256, None, 1),
+        (8000, 8192, None, 25),  # 200,000 rows
+        (300_000, 400_000, None, 1),
+    ],
+)
+def test_how_often_small_data_are_repeated(rows, batch_size, epochs, passes):
+    assert training._passes(rows, batch_size, epochs) == passes
+
+
+@pytest.mark.parametrize("epochs, longest", [(None, 40), (12, 12)])
 @pytest.mark.parametrize("rate, warns", [(0.05, True), (1e-6, False)])
-def test_a_loss_that_still_falls_is_warned_of(monkeypatch, recwarn, rate, warns):
+def test_a_loss_that_still_falls_is_warned_of(
+    one_pass, monkeypatch, recwarn, rate, warns, epochs, longest
+):
     monkeypatch.setattr(training, "MIN_EPOCHS", 10)
     monkeypatch.setattr(training, "MIN_STEPS", 1)
-    _, history = fit_line(epochs=None, learning_rate=rate)
+    _, history = fit_line(epochs=epochs, learning_rate=rate)
     found = [warning for warning in recwarn if warning.category is ConvergenceWarning]
-    assert len(history["loss"]) == (40 if warns else 10)
+    assert len(history["loss"]) == (longest if warns else epochs or 10)
     assert bool(found) == warns
     if warns:
-        assert "still fell after 40 epochs. Pass epochs=" in str(found[0].message)
+        message = str(found[0].message)
+        assert f"still fell after {longest} epochs. Pass epochs= for more, or a larger" in message
 
 
 def test_unset_epochs_take_at_least_the_least_steps(monkeypatch):
