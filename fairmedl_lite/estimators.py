@@ -62,7 +62,7 @@ class _FairMEDLEstimator(BaseEstimator):
         cluster_predictor: Whether to train a cluster predictor, for `unseen="predict"`.
         epochs: Integer, or `None` to train until converged: at least 20 epochs and 1,600 steps.
         batch_size: Integer, rows of a step. `None`: 256, or for a linear model 8,192.
-        learning_rate: Float, Adam's before it is lowered. `None`: .001, or for a linear model .03.
+        learning_rate: Float, Adam's before it is lowered. `None`: .001, or for a linear model .006.
         fixed_loss: Float lam_F. `None` is 1 with an adversary and 0 without one.
         seed: Integer. The same seed gives the same model.
 
@@ -250,6 +250,19 @@ class _FairMEDLEstimator(BaseEstimator):
         x, _ = self._inputs(X, clusters, unseen="predict")
         labels = list(self.clusters_.values())[number]
         return pd.DataFrame(self._membership(x, number, "predict"), columns=labels)
+
+    @property
+    def intercept_(self):
+        """The intercept, in the units of the data. Linear models have one."""
+        return float(self.fixed_effects_["estimate"].iloc[0])
+
+    @property
+    def coef_(self):
+        """Series of the coefficient of each term, in the units of the data."""
+        table = self.fixed_effects_.iloc[1:]
+        return pd.Series(
+            table["estimate"].to_numpy(), index=list(table["term"]), name="coefficient"
+        )
 
     def summary(self):
         """What a reader of a mixed model's summary looks for, as text.
@@ -512,8 +525,6 @@ class _FairMEDLEstimator(BaseEstimator):
         mapping = self._scale * matrix[:, keep]
         covariance = mapping @ covariance @ mapping.T
         self.fixed_effects_ = summaries.coefficient_table(names, estimate, covariance)
-        self.intercept_ = float(estimate[0])
-        self.coef_ = pd.Series(estimate[1:], index=names[1:], name="coefficient")
 
     def _variable(self, variable, what):
         """The number of a cluster variable that has random effects or a predictor."""

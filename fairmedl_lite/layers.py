@@ -13,6 +13,10 @@ except ImportError as error:
 from keras import ops
 
 PACKAGE = "fairmedl_lite"
+# Adam moves every weight by about the learning rate a step, whatever its gradient. The random
+# effects have further to go than a network's weights; theirs are stored as a tenth of what they
+# stand for, and so move ten times as fast.
+SPEED = 10.0
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -96,17 +100,42 @@ class RandomEffects(keras.layers.Layer):
     def build(self, features_shape, clusters_shape=None):
         effects = features_shape[-1] + 1
         table = (self.num_clusters, effects)
-        self.posterior_mean = self._add_table("mean", table)
-        self.posterior_log_scale = self._add_table("log_scale", table, math.log(0.3))
+        self._mean = self._add_table("mean", table)
+        self._log_scale = self._add_table("log_scale", table, math.log(0.3))
         start = math.log(self.initial_scale)
-        self.prior_log_scale = self._add_table("prior_log_scale", (effects,), start)
+        self._prior_log_scale = self._add_table("prior_log_scale", (effects,), start)
         if self.correlated:
-            self.posterior_lower = self._add_table("lower", (*table, effects))
-            self.prior_lower = self._add_table("prior_lower", (effects, effects))
+            self._lower = self._add_table("lower", (*table, effects))
+            self._prior_lower = self._add_table("prior_lower", (effects, effects))
 
     def _add_table(self, name, shape, value=0.0):
-        initializer = keras.initializers.Constant(value)
+        initializer = keras.initializers.Constant(value / SPEED)
         return self.add_weight(shape=shape, initializer=initializer, name=name)
+
+    @property
+    def posterior_mean(self):
+        """m: `(clusters, effects)`."""
+        return SPEED * self._mean
+
+    @property
+    def posterior_log_scale(self):
+        """Logarithm of the diagonals of L: `(clusters, effects)`."""
+        return SPEED * self._log_scale
+
+    @property
+    def posterior_lower(self):
+        """The rest of L, if correlated: `(clusters, effects, effects)`."""
+        return SPEED * _strictly_lower(self._lower)
+
+    @property
+    def prior_log_scale(self):
+        """Logarithm of the diagonal of Lambda: `(effects,)`."""
+        return SPEED * self._prior_log_scale
+
+    @property
+    def prior_lower(self):
+        """The rest of Lambda, if correlated: `(effects, effects)`."""
+        return SPEED * _strictly_lower(self._prior_lower)
 
     def call(self, features, clusters, training=False):
         design = self._scaled_design(features)  # (batch, effects)
@@ -124,7 +153,7 @@ class RandomEffects(keras.layers.Layer):
     def _deviation(self, design, clusters):
         parts = design * _of_rows(ops.exp(self.posterior_log_scale), clusters)
         if self.correlated:
-            lower = _of_rows(_strictly_lower(self.posterior_lower), clusters)
+            lower = _of_rows(self.posterior_lower, clusters)
             parts = parts + ops.squeeze(ops.matmul(design[:, None], lower), axis=1)
         variance = ops.sum(ops.square(parts), axis=-1, keepdims=True)
         return ops.sqrt(variance + keras.config.epsilon())
@@ -134,7 +163,7 @@ class RandomEffects(keras.layers.Layer):
         mean, scale = self.posterior_mean, ops.exp(self.posterior_log_scale)
         kl = 0.5 * ops.sum(ops.square(mean) + ops.square(scale) - 1) - ops.sum(ops.log(scale))
         if self.correlated:
-            kl = kl + 0.5 * ops.sum(ops.square(_strictly_lower(self.posterior_lower)))
+            kl = kl + 0.5 * ops.sum(ops.square(self.posterior_lower))
         return kl
 
     def prior_scale(self, features):
@@ -144,7 +173,7 @@ class RandomEffects(keras.layers.Layer):
     def prior_scale_tril(self):
         """Lambda, the root of the covariance of the effects: `(effects, effects)`."""
         scale = ops.diag(ops.exp(self.prior_log_scale))
-        return scale + _strictly_lower(self.prior_lower) if self.correlated else scale
+        return scale + self.prior_lower if self.correlated else scale
 
     def posterior(self, clusters):
         """The posterior of u for these clusters.
@@ -160,7 +189,7 @@ class RandomEffects(keras.layers.Layer):
         scale = ops.exp(ops.take(self.posterior_log_scale, clusters, axis=0))
         root = ops.eye(scale.shape[-1]) * scale[:, None]
         if self.correlated:
-            root = root + _strictly_lower(ops.take(self.posterior_lower, clusters, axis=0))
+            root = root + ops.take(self.posterior_lower, clusters, axis=0)
         mean = ops.take(self.posterior_mean, clusters, axis=0)
         return ops.matmul(mean, ops.transpose(prior)), ops.matmul(prior, root)
 

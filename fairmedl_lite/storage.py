@@ -21,9 +21,9 @@ def write(path, description, weights):
     Raises:
         TypeError: If the description holds something else.
     """
-    description = {"format": FILE_FORMAT, **description}
+    text = json.dumps({"format": FILE_FORMAT, **description}, default=_to_json)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("model.json", json.dumps(description, default=_to_json))
+        file.writestr("model.json", text)
         for name, arrays in weights.items():
             file.writestr(f"{name}.npz", _pack(arrays))
 

@@ -59,11 +59,11 @@ def effect_map(encoder, columns):
     Returns:
         Names of the effects, `intercept` first, and array of shape `(effects, effects)`.
     """
-    spread = [
-        (learned.get("mean", 0.0), learned.get("scale", 1.0))
-        for name, learned in encoder.columns.items()
-        for _ in range(len(learned.get("categories", [None])) + learned["missing"])
-    ]
+    spread = []
+    for learned in encoder.columns.values():
+        values = len(learned.get("categories", [None]))
+        spread += [(learned.get("mean", 0.0), learned.get("scale", 1.0))] * values
+        spread += [(0.0, 1.0)] * learned["missing"]
     mean, scale = np.array([spread[column] for column in columns]).reshape(-1, 2).T
     matrix = np.diag(np.concatenate([[1.0], 1 / scale]))
     matrix[0, 1:] = -mean / scale

@@ -29,7 +29,7 @@ class Recipe:
         annealed: Float in (0, 1). The share of epochs after that.
         decay: Function of the annealed share done, in (0, 1], to a factor of the learning rate.
         tolerance: Function of the rows to nats a row: how far the loss may fall from one quarter
-            of the epochs to the next, and count as flat.
+            of the shortest training to the next, and count as flat.
         noise: Float. How many standard errors of that fall count as flat too.
     """
 
@@ -44,7 +44,7 @@ class Recipe:
 # A network overfits when it is trained for long, so it stops as soon as the loss hardly falls.
 NETWORK = Recipe(256, 1e-3, 0.2, lambda done: 0.2, lambda rows: 0.02, 0)
 # A linear model has one optimum, the maximum of the likelihood: it is trained until it is there.
-LINEAR = Recipe(8192, 0.03, 0.5, lambda done: (1 + cos(pi * done)) / 2, lambda rows: 1 / rows, 2)
+LINEAR = Recipe(8192, 0.006, 0.5, lambda done: (1 + cos(pi * done)) / 2, lambda rows: 1 / rows, 2)
 
 
 def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
@@ -165,7 +165,7 @@ class Anneal(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = factor * self.recipe.learning_rate
 
     def _is_flat(self):
-        quarter = len(self.losses) // 4
+        quarter = min(len(self.losses), self.shortest) // 4
         if not quarter:
             return False
         before, after = self.losses[-2 * quarter : -quarter], self.losses[-quarter:]

@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import cross_validate
 
 from fairmedl_lite.estimators import FairMEDLClassifier, ladder
+from fairmedl_lite.layers import SPEED
 
 PLAIN = {"random_effects": None, "cluster_adversary": 0, "fairness": 0}
 
@@ -239,7 +240,8 @@ def wide(full, tmp_path_factory):
     full.save(path)
     model = FairMEDLClassifier.load(path)
     (effects,) = model.model_.random_effects
-    effects.prior_log_scale.assign(np.linspace(0, 0.5, 5))
+    mean, log_scale, _ = effects.get_weights()
+    effects.set_weights([mean, log_scale, np.linspace(0, 0.5, 5) / SPEED])
     return model
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from fairmedl_lite.layers import GradientReversal, RandomEffects
+from fairmedl_lite.layers import SPEED, GradientReversal, RandomEffects
 
 FEATURES = np.array([[2.0, -1.0], [0.5, 3.0], [1.0, 1.0]], dtype="float32")
 DESIGN = np.column_stack([np.ones(3), FEATURES])
@@ -70,7 +70,7 @@ def effects(seed=0, slopes=2):
     mean = random.normal(size=(3, slopes + 1))
     log_scale = random.normal(-1, 0.3, (3, slopes + 1))
     prior = random.normal(-0.5, 0.3, slopes + 1)
-    layer.set_weights([mean, log_scale, prior])
+    layer.set_weights([part / SPEED for part in (mean, log_scale, prior)])
     return layer, mean, np.exp(log_scale), np.exp(prior)
 
 
@@ -131,7 +131,7 @@ def test_posterior_scale_is_that_of_each_rows_effect(known):
 def test_kl_is_zero_where_posterior_equals_prior():
     layer = effects()[0]
     zeros = np.zeros((3, 3))
-    layer.set_weights([zeros, zeros, np.ones(3)])
+    layer.set_weights([zeros, zeros, np.ones(3) / SPEED])
     assert float(layer.kl()) == pytest.approx(0, abs=1e-6)
 
 

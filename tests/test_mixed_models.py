@@ -8,6 +8,7 @@ from scipy.special import expit, logit
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import FairMEDLClassifier, FairMEDLRegressor, simulate_linear
+from fairmedl_lite.layers import SPEED
 
 LINEAR = {"hidden": (), "cluster_adversary": 0, "fairness": 0}
 EFFECTS = {"region": ["score"], "shift": "intercept"}
@@ -43,7 +44,7 @@ def widen(model, data, clusters):
     random = np.random.default_rng(3)
     for layer in model.model_.random_effects:
         for weight in layer.trainable_variables:
-            weight.assign(random.normal(0, 0.5, weight.shape))
+            weight.assign(random.normal(0, 0.5, weight.shape) / SPEED)
     x, ids = model._inputs(data.x, clusters, None)
     model._summarise(x, ids, data.y.to_numpy("float32"), None)
     return model

@@ -8,6 +8,7 @@ from scipy.stats import norm
 from sklearn.metrics import log_loss
 
 from fairmedl_lite.families import Bernoulli, Gaussian
+from fairmedl_lite.layers import SPEED
 from fairmedl_lite.models import (
     ClusterPredictor,
     FairMEDL,
@@ -68,11 +69,17 @@ def build(kind=FairMEDL, narrow=True, **settings):
     random = np.random.default_rng(1)
     for weight in model.trainable_variables:
         weight.assign(random.normal(0, 0.7, weight.shape))
-    for layer in model.random_effects if narrow else ():
-        layer.posterior_log_scale.assign(np.full(layer.posterior_log_scale.shape, -9.0))
-        if layer.correlated:
-            layer.posterior_lower.assign(np.zeros(layer.posterior_lower.shape))
+    for layer in model.random_effects:
+        set_effects(layer, random, narrow)
     return model
+
+
+def set_effects(layer, random, narrow):
+    tables = [random.normal(0, 0.7, weight.shape) for weight in layer.weights]
+    if narrow:
+        tables[1] = np.full(tables[1].shape, -9.0)
+        tables[3:4] = [np.zeros(table.shape) for table in tables[3:4]]
+    layer.set_weights([table / SPEED for table in tables])
 
 
 def shape_of(model):

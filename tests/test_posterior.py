@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fairmedl_lite.layers import RandomEffects
+from fairmedl_lite.layers import SPEED, RandomEffects
 from fairmedl_lite.posterior import draw_effects
 
 DRAWS = 20_000
@@ -18,13 +18,13 @@ def layer(request):
     layer = RandomEffects(3, correlated=request.param)
     layer.build((None, 1))
     random = np.random.default_rng(5)
-    layer.set_weights([random.normal(-0.3, 0.7, weight.shape) for weight in layer.weights])
+    layer.set_weights([random.normal(-0.3, 0.7, part.shape) / SPEED for part in layer.weights])
     return layer
 
 
 def moments(layer):
     """Means and covariances of u in each cluster, and the prior's covariance, from the weights."""
-    weights = [np.asarray(weight, "float64") for weight in layer.weights]
+    weights = [SPEED * np.asarray(weight, "float64") for weight in layer.weights]
     mean, log_scale, prior_log_scale = weights[:3]
     prior, root = np.diag(np.exp(prior_log_scale)), np.exp(log_scale)[:, :, None] * np.eye(2)
     if layer.correlated:

@@ -319,7 +319,6 @@ def test_a_loaded_model_is_the_saved_one(which, request, tmp_path, tiny_pay, gro
         pd.testing.assert_frame_equal(loaded.fixed_effects_, model.fixed_effects_)
 
 
-@pytest.mark.xfail(strict=True, reason="save leaves coef_ and intercept_ out")
 def test_a_loaded_linear_model_has_its_coefficients(line, tmp_path):
     line.save(tmp_path / "model")
     loaded = FairMEDLRegressor.load(tmp_path / "model")

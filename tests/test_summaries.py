@@ -6,7 +6,7 @@ import pytest
 
 from fairmedl_lite import summaries
 from fairmedl_lite.inputs import TableEncoder
-from fairmedl_lite.layers import RandomEffects
+from fairmedl_lite.layers import SPEED, RandomEffects
 
 TABLE = pd.DataFrame(
     {
@@ -82,9 +82,6 @@ def test_effect_map_by_hand():
     assert names == ["intercept"] and matrix.tolist() == [[1]]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="effect_map divides the mark of missing numbers by their scale too"
-)
 def test_effects_in_the_datas_units_are_the_same_on_every_row(encoder):
     columns = range(len(encoder.feature_names))
     names, matrix = summaries.effect_map(encoder, columns)
@@ -108,7 +105,7 @@ def test_posterior_table_by_hand():
     prior, lower = np.log([2.0, 1.0]), np.array([[0, 0], [3.0, 0]])
     posterior_lower = np.stack([np.array([[0, 0], [0.5, 0]]), zeros])
     weights = [mean, log_scale, prior, posterior_lower, lower]
-    layer.set_weights([np.asarray(weight) for weight in weights])
+    layer.set_weights([np.asarray(weight) / SPEED for weight in weights])
     # u = [[2, 0], [3, 1]] v: of the first cluster (2, 5), of the second (0, -1). The roots of its
     # covariances are that matrix times L: [[1, 0], [2, 1]] and [[.5, 0], [.75, 2]].
     matrix = np.array([[1.0, -1.0], [0.0, 10.0]])
@@ -125,7 +122,8 @@ def test_posterior_table_takes_a_combination_for_each_cluster():
     layer = RandomEffects(2)
     layer.build((None, 1))
     log_scale = np.log([[0.3, 0.4], [0.6, 0.8]])
-    layer.set_weights([np.array([[1.0, 2.0], [3.0, 4.0]]), log_scale, np.zeros(2)])
+    weights = np.array([[1.0, 2.0], [3.0, 4.0]]), log_scale, np.zeros(2)
+    layer.set_weights([weight / SPEED for weight in weights])
     matrix = np.array([[[1.0, 1.0]], [[1.0, -0.5]]])
     found = summaries.posterior_table(layer, matrix, ["average"], ["a", "b"], [1, 2])
     np.testing.assert_allclose(found["mean"], [3, 1], rtol=1e-5)
