@@ -24,7 +24,8 @@ _HOME = {
         "within_between",
         "youden_threshold",
     ],
-    "plots": ["Figure", "plot_cluster_effects", "plot_group_rates"],
+    "unseen": ["calibration_table", "membership_report", "new_cluster_report"],
+    "plots": ["Figure", "plot_calibration", "plot_cluster_effects", "plot_group_rates"],
     "teaching": ["guess"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -244,7 +244,7 @@ class _FairMEDLEstimator(BaseEstimator):
 
         Returns:
             DataFrame of shape `(rows, clusters)`, whose rows add up to one. Compare it with the
-            true clusters by `metrics.membership_report`.
+            true clusters by `membership_report`.
         """
         number = self._variable(variable, "membership")
         x, _ = self._inputs(X, clusters, unseen="predict")
@@ -259,10 +259,8 @@ class _FairMEDLEstimator(BaseEstimator):
     @property
     def coef_(self):
         """Series of the coefficient of each term, in the units of the data."""
-        table = self.fixed_effects_.iloc[1:]
-        return pd.Series(
-            table["estimate"].to_numpy(), index=list(table["term"]), name="coefficient"
-        )
+        table = self.fixed_effects_.set_index("term")["estimate"].iloc[1:]
+        return table.rename("coefficient").rename_axis(None)
 
     def summary(self):
         """What a reader of a mixed model's summary looks for, as text.

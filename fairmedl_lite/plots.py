@@ -93,3 +93,34 @@ def plot_cluster_effects(effects, *, label="random effect (log odds)"):
         for row in effects.itertuples()
     )
     return Figure(figure, f"Effects of the clusters, from low to high, with intervals: {words}.")
+
+
+def plot_calibration(tables):
+    """How often the likeliest cluster is the true one, against the probability it was given.
+
+    Args:
+        tables: Dictionary of name to what `calibration_table` returned.
+
+    Returns:
+        A `Figure`, whose alternative text lists every point.
+    """
+    figure, axes = plt.subplots(figsize=(4.5, 4))
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    colors = sns.color_palette(PALETTE, len(tables))
+    for (name, table), color, marker in zip(tables.items(), colors, "osD^vP", strict=False):
+        sns.lineplot(
+            x=table["probability"],
+            y=table["accuracy"],
+            ax=axes,
+            color=color,
+            marker=marker,
+            label=name,
+        )
+    axes.set(xlabel="probability of the likeliest cluster", ylabel="share that is right")
+    words = [
+        f"{name}: "
+        + ", ".join(f"{row.probability:.2f} gives {row.accuracy:.2f}" for row in table.itertuples())
+        for name, table in tables.items()
+    ]
+    text = "Share of rows whose likeliest cluster is the true one, by its probability."
+    return Figure(figure, f"{text} On the diagonal they are equal. {'. '.join(words)}.")
