@@ -32,15 +32,7 @@ def membership_report(membership, clusters, *, bins=10, seed=0):
     Raises:
         ValueError: If lengths differ, a cluster is missing or is none of the columns.
     """
-    inputs.check_rows(membership=membership, clusters=clusters)
-    labels = inputs.check_labels(clusters, "clusters")
-    true = membership.columns.get_indexer(labels)
-    if (true < 0).any():
-        raise ValueError(
-            f"Every cluster must be one of the {membership.shape[1]} columns of membership. "
-            f"Received: {pd.unique(labels[true < 0])[:5].tolist()} besides. "
-            "Leave the rows of new clusters out: nobody could have named theirs."
-        )
+    true = _positions(membership, clusters)
     share = membership.to_numpy("float64")
     kinds = {
         "predicted": share,
@@ -63,7 +55,7 @@ def calibration_table(membership, clusters, *, bins=10):
         DataFrame with `probability` (the bin's mean), `accuracy` and `rows`. A calibrated
         predictor has an accuracy equal to the probability.
     """
-    true = membership.columns.get_indexer(inputs.check_labels(clusters, "clusters"))
+    true = _positions(membership, clusters)
     return _calibration(membership.to_numpy("float64"), true, bins)
 
 
@@ -101,6 +93,20 @@ def new_cluster_report(model, X, y, *, clusters=None, level=0.9, draws=200, seed
         )
         rows.append({"unseen": unseen} | scores)
     return pd.DataFrame(rows)
+
+
+def _positions(membership, clusters):
+    """The column of each row's true cluster."""
+    inputs.check_rows(membership=membership, clusters=clusters)
+    labels = inputs.check_labels(clusters, "clusters")
+    positions = membership.columns.get_indexer(labels)
+    if (positions < 0).any():
+        raise ValueError(
+            f"Every cluster must be one of the {membership.shape[1]} columns of membership. "
+            f"Received: {pd.unique(labels[positions < 0])[:5].tolist()} besides. "
+            "Leave the rows of new clusters out: nobody could have named theirs."
+        )
+    return positions
 
 
 def _membership_scores(share, true, bins):
