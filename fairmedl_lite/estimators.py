@@ -18,7 +18,7 @@ from fairmedl_lite.clusters import ClusterIndex, ClusterMeans, cluster_table
 
 EFFECTS = ("fixed", "random", "mixed")
 UNSEEN = (None, "fixed", "prior", "predict", "shuffled")
-CHUNK = 65_536  # rows predicted at once
+CHUNK = 8_192  # rows predicted at once
 NODES = 32
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
 CROSSED = (
@@ -898,5 +898,6 @@ def _sigmoid(logit):
 def _average_over_normal(function, mean, scale):
     """Mean of function(e) over e ~ N(mean, scale^2), by Gauss-Hermite quadrature."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    draws = mean[:, None] + scale[:, None] * nodes
-    return function(draws.astype("float64")) @ (weights / weights.sum())
+    mean = mean.astype("float64")
+    parts = zip(nodes, weights / weights.sum(), strict=True)
+    return sum(weight * function(mean + node * scale) for node, weight in parts)

@@ -1,9 +1,11 @@
 """How a model is trained: Keras's own fit, and a schedule that ends it when it has converged."""
 
+import ctypes
 import gc
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import cos, pi
 
@@ -68,23 +70,22 @@ def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
     """
     rows = len(keras.tree.flatten(x)[0])
     passes = _passes(rows, recipe.batch_size, epochs)
-    data = keras.tree.map_structure(lambda part: np.concatenate([part] * passes), (x, y))
+    data = keras.tree.map_structure(lambda part: _repeated(part, passes), (x, y))
     steps = passes * math.ceil(rows / recipe.batch_size)
     shortest = math.ceil(epochs / passes) if epochs else max(MIN_EPOCHS, -(-MIN_STEPS // steps))
     schedule = Anneal(recipe, rows, shortest, shortest if epochs else LONGEST * shortest)
     compile_model(model, steps, recipe.learning_rate, loss)
     fitted = model.fit(
         *data,
-        sample_weight=None if sample_weight is None else np.tile(sample_weight, passes),
+        sample_weight=None if sample_weight is None else _repeated(sample_weight, passes),
         batch_size=min(rows, recipe.batch_size),
         shuffle=rows > recipe.batch_size,
         epochs=schedule.longest,
         callbacks=[schedule],
         verbose=0,
     )
-    # The compiled graph takes more memory than the weights; the next model can have it.
     model.train_function = None
-    gc.collect()
+    _release_memory()
     if not schedule.converged:
         warnings.warn(
             f"The loss still fell after {passes * len(fitted.epoch)} epochs. Pass epochs= for "
@@ -105,6 +106,17 @@ def _passes(rows, batch_size, epochs):
     if rows > batch_size:
         return 1
     return min(TILED_PASSES, epochs or TILED_PASSES, max(1, TILED_ROWS // rows))
+
+
+def _release_memory():
+    """Give the memory of a compiled graph back: it is more than that of the weights."""
+    gc.collect()
+    with suppress(AttributeError, OSError, TypeError):  # glibc keeps what was freed, unless asked
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _repeated(rows, passes):
+    return rows if passes == 1 else np.concatenate([rows] * passes)
 
 
 def compile_model(model, steps, learning_rate, loss=None):
