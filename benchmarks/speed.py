@@ -12,10 +12,10 @@ import time
 import numpy as np
 from ladder import UNSEEN
 
-from fairmedl_lite import FairMEDLClassifier, ladder, load_adult, split
+from fairmedl_lite import ladder, load_adult, split
 from fairmedl_lite.inputs import TableEncoder, check_groups
 from fairmedl_lite.models import FairMEDL, balanced_targets
-from fairmedl_lite.training import compile_model
+from fairmedl_lite.training import NETWORK, compile_model
 
 PAIRS, EPOCHS = 5, 20
 
@@ -28,7 +28,7 @@ def arrays():
     outcome = data.y.to_numpy("float32")
     x = {
         "x": TableEncoder().fit(data.x).transform(data.x),
-        "clusters": data.clusters.astype("category").cat.codes.to_numpy("int32"),
+        "clusters": (data.clusters.astype("category").cat.codes.to_numpy("int32"),),
     }
     targets = balanced_targets(codes, outcome, counts)
     return x, {"outcome": outcome[:, None], "groups": targets}, counts
@@ -36,23 +36,25 @@ def arrays():
 
 def compiled(settings, x, counts):
     """A model in the settings of one rung, ready to fit."""
-    names = ("hidden", "random_effects", "cluster_adversary", "fairness", "fairness_on")
+    names = ("hidden", "cluster_adversary", "fairness", "fairness_on")
+    effects = settings.random_effects
     model = FairMEDL(
         num_rows=len(x["x"]),
-        num_clusters=int(x["clusters"].max()) + 1,
+        num_clusters=(int(x["clusters"][0].max()) + 1,),
         group_counts=counts,
         base_rate=0.25,
+        random_effects=(effects,) if effects else (),
         **{name: getattr(settings, name) for name in names},
     )
-    model.build({"x": (None, x["x"].shape[1]), "clusters": (None,)})
-    steps = math.ceil(len(x["x"]) / settings.batch_size)
-    compile_model(model, steps, settings.learning_rate)
+    model.build({"x": (None, x["x"].shape[1]), "clusters": ((None,),)})
+    steps = math.ceil(len(x["x"]) / NETWORK.batch_size)
+    compile_model(model, steps, NETWORK.learning_rate)
     return model
 
 
 def seconds(model, x, y, epochs):
     start = time.perf_counter()
-    model.fit(x, y, batch_size=FairMEDLClassifier().batch_size, epochs=epochs, verbose=0)
+    model.fit(x, y, batch_size=NETWORK.batch_size, epochs=epochs, verbose=0)
     return time.perf_counter() - start
 
 
@@ -66,7 +68,7 @@ def main():
     first = [seconds(model, x, target, 1) for model, target in fits]
     pairs = [[seconds(model, x, target, EPOCHS) for model, target in fits] for _ in range(PAIRS)]
     pairs = np.array(pairs)
-    print(f"{len(x['x'])} rows, {EPOCHS} epochs, batch {rungs['NNet'].batch_size}")
+    print(f"{len(x['x'])} rows, {EPOCHS} epochs, batch {NETWORK.batch_size}")
     for name, compiling, times in zip(names, first, pairs.T, strict=True):
         print(f"{name}: median {np.median(times):.2f} s a fit; first epoch {compiling:.1f} s")
     ratios = pairs[:, 1] / pairs[:, 0]
