@@ -6,9 +6,11 @@ There are 20 clusters of 200 rows, of which five are held out whole; of the othe
 The networks are alike but for the part named: "cluster as input" has the cluster's label as one
 more column, which for a new cluster says nothing. MEDL has random slopes and the cluster adversary.
 "MEDL, no cluster adversary" lacks two things, for the default weight of the fixed effects' own
-loss is then 0: what the two rows differ by is not the adversary's doing alone. What MEDL answers for a new cluster: the fixed effects alone ("fixed"), the
-probability averaged over clusters ("prior"), or the effects of the clusters that a row resembles
-("predict"), with its control, the resemblances shuffled among the rows ("shuffled").
+loss is then 0: what the two rows differ by is not the adversary's doing alone.
+
+What MEDL answers for a new cluster: the fixed effects alone ("fixed"), the probability averaged
+over clusters ("prior"), or the effects of the clusters that a row resembles ("predict"), with its
+control, the resemblances shuffled among the rows ("shuffled").
 
 The figure is the accuracy at threshold .5. There "fixed" and "prior" decide alike: averaging over
 clusters moves a probability towards one half, never across it. Seeds 0-9 draw the data, the split
