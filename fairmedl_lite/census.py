@@ -1,12 +1,8 @@
 """US census microdata: income above 50,000 dollars, clustered by occupation."""
 
-import os
-import warnings
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 
+from fairmedl_lite import sources
 from fairmedl_lite.datasets import AGE_BANDS, ClusteredData, Swap, age_band
 from fairmedl_lite.inputs import check_choice
 
@@ -121,20 +117,22 @@ def load_acs_income(*, clusters="major", place_of_birth=True, sensitive_in_x=Tru
     """
     check_choice("clusters", clusters, ("major", "fine"))
     table = _acs_table()
-    check_columns(table, _ACS_COLUMNS, "The ACS of 2018", "From 2019 on RELP is called RELSHIPP.")
-    table, dropped = drop(table, {"no occupation in five years": table["OCCP"] == 9920})
+    sources.check_columns(
+        table, _ACS_COLUMNS, "The ACS of 2018", "From 2019 on RELP is called RELSHIPP."
+    )
+    table, dropped = sources.drop(table, {"no occupation in five years": table["OCCP"] == 9920})
     occupation = _occupation(table, clusters)
     x = pd.DataFrame(
         {
-            "age": number(table, "AGEP", 17, 99),
-            "class_of_worker": label(table, "COW", _ACS["COW"]),
-            "education": number(table, "SCHL", 1, 24),
-            "marital_status": label(table, "MAR", _ACS["MAR"]),
-            "place_of_birth": label(table, "POBP", _ACS["POBP"]),
-            "relationship": label(table, "RELP", _ACS["RELP"]),
-            "hours_per_week": number(table, "WKHP", 1, 99),
-            "sex": label(table, "SEX", _ACS["SEX"]),
-            "race": label(table, "RAC1P", _ACS["RAC1P"]),
+            "age": sources.number(table, "AGEP", 17, 99),
+            "class_of_worker": sources.label(table, "COW", _ACS["COW"]),
+            "education": sources.number(table, "SCHL", 1, 24),
+            "marital_status": sources.label(table, "MAR", _ACS["MAR"]),
+            "place_of_birth": sources.label(table, "POBP", _ACS["POBP"]),
+            "relationship": sources.label(table, "RELP", _ACS["RELP"]),
+            "hours_per_week": sources.number(table, "WKHP", 1, 99),
+            "sex": sources.label(table, "SEX", _ACS["SEX"]),
+            "race": sources.label(table, "RAC1P", _ACS["RAC1P"]),
         }
     )
     x = x if place_of_birth else x.drop(columns="place_of_birth")
@@ -173,7 +171,7 @@ def load_ipums(path, *, year=None, sensitive_in_x=True):
     table, occupation = _ipums_table(path)
     year = _choose_year(sorted(table["YEAR"].unique().tolist()), year)
     no_occupation = table[occupation].isin(_NO_OCCUPATION[occupation]) | (table["CLASSWKR"] == 0)
-    table, dropped = drop(
+    table, dropped = sources.drop(
         table,
         {
             "another year": table["YEAR"] != year,
@@ -185,13 +183,13 @@ def load_ipums(path, *, year=None, sensitive_in_x=True):
     )
     x = pd.DataFrame(
         {
-            "age": number(table, "AGE", 17, 135),
-            "class_of_worker": label(table, "CLASSWKR", _IPUMS["CLASSWKR"]),
-            "education": number(table, "EDUC", 0, 11),
-            "marital_status": label(table, "MARST", _IPUMS["MARST"]),
-            "hours_per_week": number(table, "UHRSWORK", 1, 99),
-            "sex": label(table, "SEX", _IPUMS["SEX"]),
-            "race": label(table, "RACE", _IPUMS["RACE"]),
+            "age": sources.number(table, "AGE", 17, 135),
+            "class_of_worker": sources.label(table, "CLASSWKR", _IPUMS["CLASSWKR"]),
+            "education": sources.number(table, "EDUC", 0, 11),
+            "marital_status": sources.label(table, "MARST", _IPUMS["MARST"]),
+            "hours_per_week": sources.number(table, "UHRSWORK", 1, 99),
+            "sex": sources.label(table, "SEX", _IPUMS["SEX"]),
+            "race": sources.label(table, "RACE", _IPUMS["RACE"]),
         }
     )
     jobs = table[occupation].astype(str).astype("category")
@@ -200,19 +198,23 @@ def load_ipums(path, *, year=None, sensitive_in_x=True):
 
 
 def _acs_table():
-    path = local_file("acs_income_2018*.parquet")
+    path = sources.local_file("acs_income_2018*.parquet")
     if path:
-        return read_parquet(path)
+        return sources.read_parquet(path)
     from fairlearn.datasets import fetch_acs_income
 
-    return download(fetch_acs_income, "acs_income_2018.parquet").frame.reset_index(drop=True)
+    return sources.download(fetch_acs_income, "acs_income_2018.parquet").frame.reset_index(
+        drop=True
+    )
 
 
 def _acs_outcome(table):
     if "PINCP_gt_50k" in table:
-        return number(table, "PINCP_gt_50k", 0, 1)
-    check_columns(table, ["PINCP"], "The ACS of 2018", "PINCP_gt_50k, 0 or 1, would do too.")
-    return (number(table, "PINCP", -19_999, 9_999_999, "float64") > 50_000).astype("uint8")
+        return sources.number(table, "PINCP_gt_50k", 0, 1)
+    sources.check_columns(
+        table, ["PINCP"], "The ACS of 2018", "PINCP_gt_50k, 0 or 1, would do too."
+    )
+    return (sources.number(table, "PINCP", -19_999, 9_999_999, "float64") > 50_000).astype("uint8")
 
 
 def _occupation(table, clusters):
@@ -221,19 +223,21 @@ def _occupation(table, clusters):
     major |= {high: name for name, (_, high) in _MAJOR_GROUPS.items()}
     for code in _RETIRED:
         del major[code]
-    groups = label(table, "OCCP", major, "The file must use the codes of 2018: take that year's.")
+    groups = sources.label(
+        table, "OCCP", major, "The file must use the codes of 2018: take that year's."
+    )
     return groups if clusters == "major" else codes.astype("int64").astype(str).astype("category")
 
 
 def _ipums_table(path):
-    header = csv_columns(path)
+    header = sources.csv_columns(path)
     occupation = "OCC" if "OCC" in header else "OCC1990"
     columns = ["YEAR", "AGE", "SEX", "RACE", "MARST", "EDUC", occupation]
     columns += ["CLASSWKR", "UHRSWORK", "INCTOT"]
     advice = "Names are upper case; add missing variables to the extract on usa.ipums.org."
-    check_columns(header, columns, f"An IPUMS extract ({path})", advice)
-    pieces = read_csv(path, usecols=columns, chunksize=200_000)
-    table = pd.concat([whole_numbers(piece, columns, path) for piece in pieces])
+    sources.check_columns(header, columns, f"An IPUMS extract ({path})", advice)
+    pieces = sources.read_csv(path, usecols=columns, chunksize=200_000)
+    table = pd.concat([sources.whole_numbers(piece, columns, path) for piece in pieces])
     return table, occupation
 
 
@@ -264,231 +268,10 @@ def _persons(x, y, clusters, name, dropped, sensitive_in_x):
 
 
 def _person_swaps(x, sensitive):
-    found = swaps(x, sensitive)
+    found = sources.swaps(x, sensitive)
     if "relationship" in x:
         no_spouse = {"relationship": {"Husband/wife": "Unmarried partner"}}
         values = found["marital_status"].values
         linked = {group: no_spouse for group in values if group != "married"}
         found["marital_status"] = Swap("marital_status", values, linked)
     return found
-
-
-def swaps(x, sensitive):
-    """Return the `Swap` of each attribute: an age band's median age, else the group itself.
-
-    Args:
-        x: DataFrame with a column of each attribute's name.
-        sensitive: DataFrame of groups.
-    """
-    ages = x["age"].groupby(sensitive["age"], observed=True).median().to_dict()
-    groups = {name: sorted(sensitive[name].unique()) for name in sensitive if name != "age"}
-    return {"age": Swap("age", ages)} | {
-        name: Swap(name, {group: group for group in found}) for name, found in groups.items()
-    }
-
-
-def drop(table, reasons):
-    """Leave rows out, each counted under the first reason that holds.
-
-    Args:
-        table: DataFrame.
-        reasons: Dictionary of reason to boolean Series.
-
-    Returns:
-        The rest of the table, and dictionary of reason to number of rows.
-    """
-    kept, dropped = np.ones(len(table), dtype=bool), {}
-    for reason, mask in reasons.items():
-        dropped[reason] = int((kept & mask.to_numpy()).sum())
-        kept &= ~mask.to_numpy()
-    if not kept.any():
-        raise ValueError(f"At least one row must stay. Received: {len(table)} rows, {dropped}.")
-    return (table if kept.all() else table[kept]), dropped
-
-
-def label(table, column, labels, advice="Is the file of another year or release?"):
-    """Return the labels of a column of codes, as a categorical Series.
-
-    Args:
-        table: DataFrame.
-        column: The column of codes.
-        labels: Dictionary of code to label; `None` stands for a missing value.
-        advice: What an error says one can do.
-
-    Raises:
-        ValueError: If a code is unknown.
-    """
-    codes = table[column]
-    refuse(table, column, ~codes.isin(list(labels)), "a known code", advice)
-    names = list(dict.fromkeys(name for name in labels.values() if name is not None))
-    position = {name: number for number, name in enumerate(names)} | {None: -1}
-    numbers = codes.astype(object if codes.dtype == "category" else codes.dtype)
-    numbers = numbers.map({code: position[name] for code, name in labels.items()})
-    values = pd.Categorical.from_codes(numbers.to_numpy("int16"), names)
-    return pd.Series(values, index=table.index, name=column)
-
-
-def number(table, column, low, high, dtype="uint8"):
-    """Return a column of numbers, checked to lie in `[low, high]`.
-
-    Args:
-        table: DataFrame.
-        column: The column.
-        low: Its smallest value.
-        high: Its largest value.
-        dtype: What to turn it into.
-
-    Raises:
-        ValueError: If a value is missing or lies outside.
-    """
-    outside = ~table[column].between(low, high)
-    advice = "Is the file of another year or release?"
-    refuse(table, column, outside, f"a number from {low} to {high}", advice)
-    return table[column].astype(dtype)
-
-
-def refuse(table, column, bad, expected, advice):
-    """Raise if a value is bad. The error names the first, its place, and how many there are.
-
-    Args:
-        table: DataFrame. Where its index is named, the error calls a row by that name.
-        column: The column.
-        bad: Boolean Series: the rows to refuse.
-        expected: What the column must hold.
-        advice: What one can do.
-    """
-    if bad.any():
-        value, place = table[column][bad].tolist()[0], table.index.get_level_values(-1)[bad][0]
-        raise ValueError(
-            f"{column} must hold {expected}. Received: {value!r} in "
-            f"{table.index.names[-1] or 'row'} {place} ({int(bad.sum())} in all). {advice}"
-        )
-
-
-def check_columns(found, columns, source, advice):
-    """Raise if columns are absent.
-
-    Args:
-        found: DataFrame, or names of columns.
-        columns: What there must be.
-        source: What to call the source.
-        advice: What one can do.
-    """
-    absent = [column for column in columns if column not in found]
-    if absent:
-        raise ValueError(
-            f"{source} must have the column{'s' * (len(absent) > 1)} {', '.join(absent)}. "
-            f"Received: {list(found)[:20]}. {advice}"
-        )
-
-
-def local_file(pattern):
-    """Return the one file of this pattern in the folder `FAIRMEDL_DATA`, or `None`.
-
-    Args:
-        pattern: Name with wildcards.
-    """
-    if not os.environ.get("FAIRMEDL_DATA"):
-        return None
-    folder = Path(os.environ["FAIRMEDL_DATA"])
-    if not folder.is_dir():
-        raise FileNotFoundError(f"FAIRMEDL_DATA must name a folder. Received: {str(folder)!r}.")
-    paths = sorted(folder.glob(pattern))
-    if len(paths) > 1:
-        names = [path.name for path in paths]
-        raise ValueError(f"There must be one {pattern}. Received: {names}. Move the others away.")
-    return paths[0] if paths else None
-
-
-def read_parquet(path):
-    """Return a parquet file as a DataFrame, read by the engine that is installed.
-
-    Args:
-        path: The file.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The 'fastparquet' engine is deprecated")
-            return pd.read_parquet(path)
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path} needs fastparquet. Install it: pip install fastparquet."
-        ) from error
-    except Exception as error:  # each engine has its own for a damaged file
-        raise ValueError(
-            f"{path} must be a whole parquet file. Received: {type(error).__name__}: {error}. "
-            "It may be cut off: copy it again, and compare its size with the source."
-        ) from error
-
-
-def download(fetch, name, **options):
-    """Call a fetcher of fairlearn or scikit-learn; say what to do where there is no network.
-
-    Args:
-        fetch: The function.
-        name: What the file may be called in `FAIRMEDL_DATA`.
-        **options: Passed to it.
-    """
-    try:
-        return fetch(as_frame=True, **options)
-    except OSError as error:
-        raise OSError(
-            f"The download failed: {error}. Try again later, or put {name} in a folder and name "
-            "the folder in the environment variable FAIRMEDL_DATA."
-        ) from error
-
-
-def csv_columns(path):
-    """Return the names of the columns of a CSV file, whose last line must be whole.
-
-    Args:
-        path: The file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There must be a file {path}. Received: no such file.")
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 1))
-        last = file.read()
-    if path.suffix != ".gz" and last not in (b"\n", b"\r", b""):
-        raise ValueError(
-            f"{path} must end with a line break. Received: a last line without one. It may be cut "
-            "off: copy it again; if its last line is whole, add a line break."
-        )
-    return next(read_csv(path, chunksize=1)).columns
-
-
-def read_csv(path, chunksize, **options):
-    """Yield pieces of a CSV file, whose index counts the lines of the file.
-
-    Args:
-        path: The file.
-        chunksize: Rows of a piece.
-        **options: Passed to `pandas.read_csv`.
-    """
-    try:
-        with pd.read_csv(path, chunksize=chunksize, skip_blank_lines=False, **options) as pieces:
-            for piece in pieces:
-                piece.index = pd.RangeIndex(piece.index[0] + 2, piece.index[-1] + 3, name="line")
-                yield piece
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, EOFError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} must be a whole CSV file. Received: {error}. It may be cut off or of another "
-            "layout: copy it again."
-        ) from error
-
-
-def whole_numbers(table, columns, path):
-    """Return columns as whole numbers, and raise at the first line that has none.
-
-    Args:
-        table: DataFrame whose index counts lines.
-        columns: Names of columns.
-        path: The file, for the error.
-    """
-    numbers = table[columns].apply(pd.to_numeric, errors="coerce")
-    advice = f"{path} may be cut off (copy it again), or hold labels (order codes)."
-    for column in columns:
-        bad = numbers[column].isna() | (numbers[column] % 1 != 0)
-        refuse(table, column, bad, "a whole number", advice)
-    return numbers.astype("int32")

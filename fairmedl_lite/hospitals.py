@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite import census
+from fairmedl_lite import sources
 from fairmedl_lite.datasets import AGE_BANDS, ClusteredData, age_band
 from fairmedl_lite.inputs import check_choice
 
@@ -154,11 +154,11 @@ def load_diabetes_hospital(*, clusters="specialty", sensitive_in_x=True):
             "unknown specialty": specialty == "?",
             "specialty of fewer than 100 rows": ~specialty.isin(_SPECIALTIES),
         } | reasons
-    table, dropped = census.drop(table, reasons)
+    table, dropped = sources.drop(table, reasons)
     cluster = table.index.to_frame()["patient"]
     if clusters == "specialty":
-        cluster = census.label(table, "medical_specialty", _same(_SPECIALTIES))
-    days = census.number(table, "time_in_hospital", 1, 14, "float64")
+        cluster = sources.label(table, "medical_specialty", _same(_SPECIALTIES))
+    days = sources.number(table, "time_in_hospital", 1, 14, "float64")
     x = _diabetes_x(table)
     return _stays(x, np.log(days), cluster, "Diabetes 130", dropped, sensitive_in_x)
 
@@ -202,7 +202,7 @@ def load_heritage_health(folder, *, sensitive_in_x=True):
     for kind in _COUNTS:
         table = table.join(_counts(folder, kind))
     table = _with_members(table, folder)
-    table, dropped = census.drop(
+    table, dropped = sources.drop(
         table,
         {
             "length of stay suppressed": table["suppressed"],
@@ -229,23 +229,23 @@ def _stays(x, y, clusters, name, dropped, sensitive_in_x):
         sensitive=sensitive,
         task="regression",
         name=name,
-        swaps=census.swaps(x, sensitive) if sensitive_in_x else {},
+        swaps=sources.swaps(x, sensitive) if sensitive_in_x else {},
         dropped=dropped,
     )
 
 
 def _diabetes_table():
-    path = census.local_file("diabetes130_compact.parquet")
+    path = sources.local_file("diabetes130_compact.parquet")
     if path:
-        table = census.read_parquet(path)
+        table = sources.read_parquet(path)
     else:
         from sklearn.datasets import fetch_openml
 
         options = {"data_id": 4541, "parser": "auto"}
-        table = census.download(fetch_openml, "diabetes130_compact.parquet", **options).frame
+        table = sources.download(fetch_openml, "diabetes130_compact.parquet", **options).frame
     columns = ["patient_nbr", "age", "medical_specialty", "diag_1", "time_in_hospital"]
     columns += [*_DIABETES_LABELS, *_DIABETES_NUMBERS]
-    census.check_columns(table, columns, "The Diabetes table", _OTHER_SOURCE)
+    sources.check_columns(table, columns, "The Diabetes table", _OTHER_SOURCE)
     table = table[columns].reset_index(drop=True)
     words = table.select_dtypes(exclude="number").columns
     # A missing word is "?" in one source and a missing value in the other.
@@ -254,12 +254,12 @@ def _diabetes_table():
 
 def _diabetes_x(table):
     age = table["age"].map(_MIDDLE_AGES)
-    census.refuse(table, "age", age.isna(), "a bracket such as [50-60)", _OTHER_SOURCE)
+    sources.refuse(table, "age", age.isna(), "a bracket such as [50-60)", _OTHER_SOURCE)
     columns = {"age": age.astype("uint8")}
     for name, (new, labels) in _DIABETES_LABELS.items():
-        columns[new] = census.label(table, name, labels)
+        columns[new] = sources.label(table, name, labels)
     for name, new in _DIABETES_NUMBERS.items():
-        columns[new] = census.number(table, name, 0, 255)
+        columns[new] = sources.number(table, name, 0, 255)
     columns["main_diagnosis"] = _diagnosis(table)
     return pd.DataFrame(columns)
 
@@ -267,7 +267,7 @@ def _diabetes_x(table):
 def _diagnosis(table):
     codes = table["diag_1"]
     bad = ~codes.astype(str).str.fullmatch(r"\?|[EV]?\d+(\.\d*)?")
-    census.refuse(table, "diag_1", bad, "an ICD-9 code such as 250.83", _OTHER_SOURCE)
+    sources.refuse(table, "diag_1", bad, "an ICD-9 code such as 250.83", _OTHER_SOURCE)
     chapters = {code: _chapter(code) for code in codes.unique() if code != "?"}
     return pd.Categorical(codes.map(chapters), categories=[*_CHAPTERS, "other"])
 
@@ -284,10 +284,10 @@ def _read(folder, name, columns):
     """Yield pieces of a file of release 3, with `member_year`, a number, where it has years."""
     path = Path(folder) / name
     advice = f"{path} should be the one of release 3."
-    census.check_columns(census.csv_columns(path), columns, name, advice)
+    sources.check_columns(sources.csv_columns(path), columns, name, advice)
     options = {"usecols": columns, "dtype": str, "keep_default_na": False}
-    for piece in census.read_csv(path, chunksize=200_000, **options):
-        member = census.whole_numbers(piece, ["MemberID"], path)["MemberID"].astype("int64")
+    for piece in sources.read_csv(path, chunksize=200_000, **options):
+        member = sources.whole_numbers(piece, ["MemberID"], path)["MemberID"].astype("int64")
         if "Year" in columns:
             member = member * 10 + _known(piece, "Year", {"Y1": 1, "Y2": 2, "Y3": 3}, path)
         yield piece.assign(member=member), path
@@ -296,7 +296,7 @@ def _read(folder, name, columns):
 def _known(piece, column, values, path):
     bad = ~piece[column].isin(list(values))
     advice = f"{path} may be cut off or of another release: copy release 3 again."
-    census.refuse(piece, column, bad, f"one of {list(values)}", advice)
+    sources.refuse(piece, column, bad, f"one of {list(values)}", advice)
     return piece[column].map(values)
 
 
@@ -315,7 +315,7 @@ def _claim_columns(piece, path):
     }
     for column, words in _CARE.items():
         labels = _same(words) | {"": None}
-        columns[column] = census.label(piece, column, labels, f"{path} may be cut off.")
+        columns[column] = sources.label(piece, column, labels, f"{path} may be cut off.")
     return pd.DataFrame(columns)
 
 
@@ -364,7 +364,7 @@ def _with_members(table, folder):
     pieces = []
     for piece, path in _read(folder, "Members.csv", columns):
         age = _known(piece, "AgeAtFirstClaim", _AGES, path)
-        sex = census.label(piece, "Sex", {"M": "Male", "F": "Female", "": None})
+        sex = sources.label(piece, "Sex", {"M": "Male", "F": "Female", "": None})
         pieces.append(pd.DataFrame({"member": piece["member"], "age": age, "sex": sex}))
     members = pd.concat(pieces).set_index("member")
     twice = members.index[members.index.duplicated()]
