@@ -231,6 +231,31 @@ class FairMEDLEstimator(BaseEstimator):
             )
         return self._centre + self._scale * drawn
 
+    def predict_interval(self, X, *, clusters=None, unseen=None, level=0.9, draws=1000, seed=0):
+        """Interval from posterior draws: what is not known of a row, given the fixed effects.
+
+        For a 0/1 outcome it is that of the probability of the positive class: how little is known
+        of the row's cluster. For a continuous one it is that of the outcome, the residual too.
+        With `unseen="prior"` a new cluster's row gets the width of the clusters' differences.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: As in `posterior_draws`.
+            unseen: As in `posterior_draws`.
+            level: Float in (0, 1). The probability that the interval holds.
+            draws: Integer.
+            seed: Integer.
+
+        Returns:
+            DataFrame with `low` and `high`, of shape `(rows, 2)`.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level must lie between 0 and 1. Received: {level!r}.")
+        drawn = self.posterior_draws(X, clusters=clusters, unseen=unseen, draws=draws, seed=seed)
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.quantile(self._outcome_draws(drawn, seed), ends, axis=0)
+        return pd.DataFrame({"low": low, "high": high})
+
     def membership(self, X, *, clusters=None, variable=None):
         """How the cluster predictor shares each row out over the seen clusters.
 

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit, log_expit
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
@@ -62,25 +61,6 @@ class FairMEDLClassifier(ClassifierMixin, FairMEDLEstimator):
         predicted = self.predict(X, clusters=clusters, effects=effects, unseen=unseen)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
-    def predict_interval(self, X, *, clusters=None, unseen=None, level=0.9, draws=1000, seed=0):
-        """Interval of each row's probability of the positive class, from posterior draws.
-
-        It says how little is known of the row's cluster.
-
-        Args:
-            X: DataFrame of shape `(rows, columns)`.
-            clusters: As in `posterior_draws`.
-            unseen: As in `posterior_draws`.
-            level: Float in (0, 1). The probability that the interval holds.
-            draws: Integer.
-            seed: Integer.
-
-        Returns:
-            DataFrame with `low` and `high`, of shape `(rows, 2)`.
-        """
-        options = {"clusters": clusters, "unseen": unseen, "draws": draws, "seed": seed}
-        return _interval(_sigmoid(self.posterior_draws(X, **options)), level)
-
     def _learn_outcome(self, y, sample_weight):
         self.classes_, outcome = inputs.check_binary(y)
         if not 0 < np.average(outcome, weights=sample_weight) < 1:
@@ -89,6 +69,9 @@ class FairMEDLClassifier(ClassifierMixin, FairMEDLEstimator):
                 "Received: a sample_weight of 0 for every row of one class."
             )
         return outcome
+
+    def _outcome_draws(self, drawn, seed):
+        return _sigmoid(drawn)
 
     def _residual_variance(self):
         return summaries.LATENT_VARIANCE
@@ -142,28 +125,6 @@ class FairMEDLRegressor(RegressorMixin, FairMEDLEstimator):
         predicted = self.predict(X, clusters=clusters, effects=effects, unseen=unseen)
         return r2_score(y, predicted, sample_weight=sample_weight)
 
-    def predict_interval(self, X, *, clusters=None, unseen=None, level=0.9, draws=1000, seed=0):
-        """Interval of each row's outcome: posterior draws of the effects, and the residual.
-
-        With `unseen="prior"` the interval of a new cluster's row has the width of the clusters'
-        differences too.
-
-        Args:
-            X: DataFrame of shape `(rows, columns)`.
-            clusters: As in `posterior_draws`.
-            unseen: As in `posterior_draws`.
-            level: Float in (0, 1). The probability that the interval holds.
-            draws: Integer.
-            seed: Integer.
-
-        Returns:
-            DataFrame with `low` and `high`, of shape `(rows, 2)`.
-        """
-        options = {"clusters": clusters, "unseen": unseen, "draws": draws, "seed": seed}
-        drawn = self.posterior_draws(X, **options)
-        noise = np.random.default_rng([seed, 1]).normal(size=drawn.shape)
-        return _interval(drawn + self.residual_sd_ * noise, level)
-
     @property
     def _centre(self):
         return self.outcome_mean_
@@ -175,6 +136,10 @@ class FairMEDLRegressor(RegressorMixin, FairMEDLEstimator):
     def _learn_outcome(self, y, sample_weight):
         values, self.outcome_mean_, self.outcome_scale_ = inputs.check_number(y, sample_weight)
         return ((values - self.outcome_mean_) / self.outcome_scale_).astype("float32")
+
+    def _outcome_draws(self, drawn, seed):
+        noise = np.random.default_rng([seed, 1]).normal(size=drawn.shape)
+        return drawn + self.residual_sd_ * noise
 
     def _residual_variance(self):
         return self.residual_sd_**2
@@ -219,13 +184,6 @@ def ladder(kind=FairMEDLClassifier, **settings):
         name: kind(**settings | {part: value for part, value in off.items() if part not in parts})
         for name, parts in rungs.items()
     }
-
-
-def _interval(draws, level):
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1. Received: {level!r}.")
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return pd.DataFrame({"low": low, "high": high})
 
 
 def _sigmoid(logit):

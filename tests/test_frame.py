@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -40,6 +41,16 @@ def test_readme_links_to_files_that_exist_and_to_every_lesson():
     assert not [link for link in links if not (ROOT / link).exists()]
     lessons = {f"notebooks/{path.name}" for path in ROOT.glob("notebooks/[0-9]*.ipynb")}
     assert lessons == {link for link in links if link.endswith(".ipynb")}
+
+
+def test_the_map_of_the_course_says_what_the_readme_says():
+    row = re.compile(r"^\| \[?(\d\d [^\]|]*?)(?:\]\([^)]*\))? \| [^|]* \| (ready|planned) \|", re.M)
+    first = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    listed = row.findall(read("README.md"))
+    assert len(listed) == 10
+    assert row.findall("\n".join(cell.source for cell in first.cells)) == listed[1:]
+    ready = {path.name[:2] for path in ROOT.glob("notebooks/[0-9]*.ipynb")}
+    assert ready == {title[:2] for title, state in listed if state == "ready"}
 
 
 def test_citation_agrees_with_the_project():
