@@ -14,9 +14,11 @@ _HOME = {
     "census": ["load_acs_income", "load_ipums"],
     "hospitals": ["load_diabetes_hospital", "load_heritage_health"],
     "simulate": ["Simulated", "simulate_linear", "simulate_logistic", "simulate_spirals"],
+    "hiring": ["simulate_hiring"],
     "splits": ["Split", "split"],
     "layers": ["GradientReversal", "RandomEffects"],
-    "models": ["ClusterPredictor", "FairMEDL", "FairnessAdversary", "mix"],
+    "debiasing": ["AbsoluteCorrelation", "EqualizedOdds", "FairnessAdversary"],
+    "models": ["ClusterPredictor", "FairMEDL", "mix"],
     "estimators": ["FairMEDLClassifier", "FairMEDLRegressor", "ladder"],
     "metrics": [
         "attribute_swap",

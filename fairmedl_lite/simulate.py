@@ -14,7 +14,7 @@ class Simulated:
     """Simulated rows, and the truth that made them.
 
     Args:
-        data: A `ClusteredData` without sensitive attributes.
+        data: A `ClusteredData`; only `simulate_hiring` gives it sensitive attributes.
         truth: Dictionary of what was set and what was drawn. Each simulation lists its own.
     """
 
@@ -67,9 +67,9 @@ def simulate_linear(
         ValueError: If an argument is out of its range, or if `correlation` or `confounding` has
             nothing to correlate.
     """
-    _check(residual_sd >= 0, "residual_sd must be 0 or more", residual_sd)
+    check(residual_sd >= 0, "residual_sd must be 0 or more", residual_sd)
     random = np.random.default_rng(seed)
-    sizes = _sizes(clusters, rows)
+    sizes = cluster_sizes(clusters, rows)
     fixed = (intercept, np.atleast_1d(coefficients), cluster_covariate)
     varying = (np.atleast_1d(sd), correlation, icc_x, confounding)
     x, labels, mean, truth = _mixed_model(random, sizes, *fixed, *varying)
@@ -101,7 +101,7 @@ def simulate_logistic(
         `probability`, a Series by row.
     """
     random = np.random.default_rng(seed)
-    sizes = _sizes(clusters, rows)
+    sizes = cluster_sizes(clusters, rows)
     fixed = (intercept, np.atleast_1d(coefficients), cluster_covariate)
     varying = (np.atleast_1d(sd), correlation, icc_x, confounding)
     x, labels, logit, truth = _mixed_model(random, sizes, *fixed, *varying)
@@ -134,12 +134,12 @@ def simulate_spirals(clusters=10, rows=100, *, radius_sd=0.3, noise=0.05, turns=
     Raises:
         ValueError: If a number is out of its range.
     """
-    sizes = _sizes(clusters, rows)
-    _check(radius_sd >= 0, "radius_sd must be 0 or more", radius_sd)
-    _check(noise >= 0, "noise must be 0 or more", noise)
-    _check(turns > 0, "turns must be more than 0", turns)
+    sizes = cluster_sizes(clusters, rows)
+    check(radius_sd >= 0, "radius_sd must be 0 or more", radius_sd)
+    check(noise >= 0, "noise must be 0 or more", noise)
+    check(turns > 0, "turns must be more than 0", turns)
     random = np.random.default_rng(seed)
-    labels = _labels(sizes)
+    labels = cluster_labels(sizes)
     radius = np.exp(radius_sd * random.normal(size=clusters))
     radius = pd.Series(radius, index=labels.unique(), name="radius")
     y = random.integers(0, 2, len(labels))
@@ -163,11 +163,11 @@ def _mixed_model(
 ):
     """Draw x, the clusters and, of shape `(rows,)`, the sum of the effects on the link scale."""
     _check_effects(coefficients, sd, correlation, icc_x, confounding)
-    labels, cluster = _labels(sizes), np.repeat(np.arange(len(sizes)), sizes)
+    labels, cluster = cluster_labels(sizes), np.repeat(np.arange(len(sizes)), sizes)
     first, second, third, w = random.normal(size=(4, len(sizes)))
-    effects = np.column_stack([first, _correlated(first, second, correlation)])[:, : len(sd)] * sd
+    effects = np.column_stack([first, correlated(first, second, correlation)])[:, : len(sd)] * sd
     x = random.normal(size=(len(cluster), len(coefficients)))
-    between = _correlated(first, third, confounding)[cluster]
+    between = correlated(first, third, confounding)[cluster]
     x[:, 0] = np.sqrt(icc_x) * between + np.sqrt(1 - icc_x) * x[:, 0]
     names = [f"x{number + 1}" for number in range(len(coefficients))]
     if w_coefficient is not None:
@@ -185,15 +185,16 @@ def _mixed_model(
     return pd.DataFrame(x, columns=names), labels, total, truth
 
 
-def _correlated(first, second, correlation):
+def correlated(first, second, correlation):
     """A standard normal number with this correlation to the first of two independent ones."""
     return correlation * first + np.sqrt(1 - correlation**2) * second
 
 
-def _labels(sizes):
+def cluster_labels(sizes, name="cluster", letter="c"):
+    """The label of each row's cluster, such as c00: a Series."""
     width = max(2, len(str(len(sizes) - 1)))
-    names = [f"c{number:0{width}}" for number in range(len(sizes))]
-    return pd.Series(np.repeat(names, sizes), name="cluster")
+    names = [f"{letter}{number:0{width}}" for number in range(len(sizes))]
+    return pd.Series(np.repeat(names, sizes), name=name)
 
 
 def _simulated(x, y, labels, task, name, truth):
@@ -202,31 +203,32 @@ def _simulated(x, y, labels, task, name, truth):
     return Simulated(data, truth)
 
 
-def _sizes(clusters, rows):
+def cluster_sizes(clusters, rows, name="clusters"):
     """The rows of each cluster, shape `(clusters,)`."""
     whole = isinstance(clusters, Integral) and clusters > 0
-    _check(whole, "clusters must be an integer of 1 or more", clusters)
+    check(whole, f"{name} must be an integer of 1 or more", clusters)
     sizes = np.full(clusters, rows) if np.ndim(rows) == 0 else np.asarray(rows)
     whole = sizes.shape == (clusters,) and sizes.dtype.kind in "iu" and (sizes > 0).all()
-    expected = f"rows must be an integer of 1 or more, or one for each of {clusters} clusters"
-    _check(whole, expected, rows)
+    expected = f"rows must be an integer of 1 or more, or one for each of {clusters} {name}"
+    check(whole, expected, rows)
     return sizes
 
 
 def _check_effects(coefficients, sd, correlation, icc_x, confounding):
     columns = coefficients.ndim == 1 and len(coefficients) > 0
-    _check(columns, "coefficients must be one number or more, one for each column", coefficients)
+    check(columns, "coefficients must be one number or more, one for each column", coefficients)
     spread = sd.shape in [(1,), (2,)] and (sd >= 0).all()
-    _check(spread, "sd must be one number (intercept) or two (and slope of x1), 0 or more", sd)
-    _check(-1 <= correlation <= 1, "correlation must lie in [-1, 1]", correlation)
+    check(spread, "sd must be one number (intercept) or two (and slope of x1), 0 or more", sd)
+    check(-1 <= correlation <= 1, "correlation must lie in [-1, 1]", correlation)
     paired = correlation == 0 or len(sd) == 2
-    _check(paired, "correlation must be 0 without random slopes (sd of two numbers)", correlation)
-    _check(0 <= icc_x < 1, "icc_x must lie in [0, 1)", icc_x)
-    _check(-1 <= confounding <= 1, "confounding must lie in [-1, 1]", confounding)
+    check(paired, "correlation must be 0 without random slopes (sd of two numbers)", correlation)
+    check(0 <= icc_x < 1, "icc_x must lie in [0, 1)", icc_x)
+    check(-1 <= confounding <= 1, "confounding must lie in [-1, 1]", confounding)
     apart = confounding == 0 or (icc_x > 0 and sd[0] > 0)
-    _check(apart, "confounding must be 0 unless both icc_x and sd are above 0", confounding)
+    check(apart, "confounding must be 0 unless both icc_x and sd are above 0", confounding)
 
 
-def _check(fine, expected, received):
+def check(fine, expected, received):
+    """Raise a ValueError that says what was expected, unless it is fine."""
     if not fine:
         raise ValueError(f"{expected}. Received: {received!r}.")
