@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite import inputs, posterior, storage, summaries
+from fairmedl_lite.cells import attribute_weights, cell_codes, cell_shares, outcome_levels
 from fairmedl_lite.clusters import ClusterIndex, ClusterMeans, cluster_table
 
 EFFECTS = ("fixed", "random", "mixed")
@@ -53,6 +54,9 @@ class FairMEDLEstimator(BaseEstimator):
         fairness: Float, zero or more (lam_FE = lam_ME). The prediction, once the outcome is
             known, shall not tell the sensitive attributes.
         fairness_on: Which predictions fairness is asked of: `"fixed"`, `"mixed"`.
+        debias: How: by an `"adversary"` that reads prediction and outcome (the paper's), by the
+            absolute `"correlation"` of prediction and groups (the paper's other form), or by the
+            spread of the groups' rates itself, `"equalized_odds"`.
         within_between: Columns of numbers whose mean in the cluster enters beside them (Mundlak
             1978). The coefficient of the column is then the one within clusters, also where the
             random effects go along with it.
@@ -93,6 +97,7 @@ class FairMEDLEstimator(BaseEstimator):
         cluster_adversary=0.1,
         fairness=1.0,
         fairness_on=("fixed", "mixed"),
+        debias="adversary",
         within_between=(),
         cluster_predictor=False,
         epochs=None,
@@ -106,6 +111,7 @@ class FairMEDLEstimator(BaseEstimator):
         self.cluster_adversary = cluster_adversary
         self.fairness = fairness
         self.fairness_on = fairness_on
+        self.debias = debias
         self.within_between = within_between
         self.cluster_predictor = cluster_predictor
         self.epochs = epochs
@@ -148,16 +154,18 @@ class FairMEDLEstimator(BaseEstimator):
         self.groups_, groups = self._learn_groups(sensitive_features)
         with _seeded(self.seed):
             rate = np.average(outcome, weights=sample_weight) if self._is_binary else 0.5
-            self._assemble(self._model_config(len(x), rate))
+            level, level_weights = outcome_levels(outcome)
+            self._assemble(self._model_config(len(x), rate, level_weights))
             targets = {"outcome": outcome[:, None]}
             if self.fairness:
-                targets["groups"] = self._group_targets(groups, outcome, sample_weight)
+                targets["cells"] = self._learn_cells(groups, level, sample_weight)
             data = {"x": x, "clusters": ids}
             self.history_ = self._train(self.model_, data, targets, sample_weight)
             for predictor, labels in zip(self.cluster_predictors_, ids, strict=False):
                 self._train(predictor, x, labels, sample_weight, PREDICTOR_LOSS)
         watched = ids if self.cluster_adversary else ()
-        self.chance_levels_ = _chance_levels(watched, groups, outcome, sample_weight)
+        read = groups if self.debias == "adversary" else None
+        self.chance_levels_ = _chance_levels(watched, read, outcome, sample_weight)
         self._summarise(x, ids, outcome, sample_weight)
         return self
 
@@ -370,6 +378,7 @@ class FairMEDLEstimator(BaseEstimator):
                 "fairness_on must name one or both of 'fixed' and 'mixed' in a tuple. "
                 f"Received: {self.fairness_on!r}. To leave fairness out pass fairness=0."
             )
+        inputs.check_choice("debias", self.debias, ("adversary", "correlation", "equalized_odds"))
         if isinstance(self.within_between, str):
             raise ValueError(
                 "within_between must be a list of columns. Received: the string "
@@ -443,24 +452,27 @@ class FairMEDLEstimator(BaseEstimator):
         inputs.check_choice("random_effects", kind, ("slopes", "intercept", None, "a list"))
         return kind
 
-    def _model_config(self, rows, base_rate):
+    def _model_config(self, rows, base_rate, level_weights):
         kinds = self._effect_kinds() if self.random_effects is not None else ()
-        parts = ("hidden", "cluster_adversary", "fairness", "fairness_on", "fixed_loss", "seed")
+        parts = ("hidden", "cluster_adversary", "fairness", "fairness_on", "debias")
+        parts += ("fixed_loss", "seed")
         return {
             "num_rows": rows,
             "num_clusters": self.cluster_index_.counts,
             "family": "bernoulli" if self._is_binary else "gaussian",
             "group_counts": tuple(len(groups) for groups in self.groups_.values()),
             "base_rate": float(base_rate),
+            "level_weights": level_weights,
             "random_effects": kinds,
             **{name: getattr(self, name) for name in parts},
         }
 
-    def _group_targets(self, groups, outcome, sample_weight):
-        from fairmedl_lite.models import balanced_targets
-
-        counts = [len(labels) for labels in self.groups_.values()]
-        return balanced_targets(groups, outcome, counts, sample_weight)
+    def _learn_cells(self, groups, level, sample_weight):
+        """The cell of each row: its group, of each attribute, at its level of the outcome."""
+        debiasing = self.model_.debiasing
+        cells = cell_codes(groups, level, debiasing.group_counts)
+        debiasing.cell_shares.assign(cell_shares(cells, debiasing.shape, sample_weight))
+        return cells
 
     def _assemble(self, config):
         """Make the models, with their weights in place."""
@@ -682,8 +694,6 @@ def _chance_levels(ids, groups, outcome, sample_weight):
 
 def _fairness_chance(groups, outcome):
     """The same where the groups weigh the same: the logarithm of how many there are."""
-    from fairmedl_lite.models import attribute_weights, outcome_levels
-
     level, shares = outcome_levels(outcome)
     counts = [
         [len(np.unique(column[level == number])) for number in range(len(shares))]

@@ -1,0 +1,229 @@
+"""How predictions are pressed to treat groups alike: one term of the loss, in three forms."""
+
+import numpy as np
+
+from fairmedl_lite.cells import LEVEL_WEIGHTS, attribute_weights
+from fairmedl_lite.families import Bernoulli
+from fairmedl_lite.layers import PACKAGE, GradientReversal, keras, ops
+
+MEMORY, EPSILON = 0.97, 1e-9  # of the running means; of the smallest share
+
+
+class Debiasing(keras.layers.Layer):
+    """What the three forms share: cells of equal group and outcome, and a soft decision.
+
+    A cell is a group at a level of the outcome. The prediction is read as the soft decision
+    `tanh(sharpness / 2 (prediction - threshold))`. For a 0/1 outcome that is close to the
+    decision whose rates are compared. It is bounded: a network that can scale up what is read
+    can make the loss of its adversary as large as it likes.
+
+    Args:
+        group_counts: Integers. How many groups each attribute has.
+        level_weights: Floats that add up to one: what each level of the outcome weighs.
+        threshold: Float. The prediction in the middle: for logits that of the base rate.
+        sharpness: Float. How fast the decision turns from -1 to 1.
+        readers: Integer. How many predictions are read: fixed, mixed or both.
+        weight: Float, zero or more. The lambda of the term in the loss.
+        seed: Integer. Seeds the initial weights, where there are any.
+    """
+
+    def __init__(
+        self,
+        group_counts,
+        level_weights=LEVEL_WEIGHTS,
+        threshold=0.0,
+        sharpness=Bernoulli.sharpness,
+        readers=1,
+        weight=1.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.group_counts = tuple(int(count) for count in group_counts)
+        self.level_weights = tuple(level_weights)
+        self.start, self.sharpness = float(threshold), float(sharpness)
+        self.readers, self.weight, self.seed = readers, float(weight), seed
+        self.shape = (len(self.group_counts), len(self.level_weights), max(self.group_counts))
+
+    def build(self, predictions_shape=None, outcome_shape=None):
+        # Not constants of the graph: one compiled model then serves any rows.
+        self.threshold = self._add_state("threshold", (), self.start)
+        self.cell_shares = self._add_state("cell_shares", self.shape, 1 / np.prod(self.shape[1:]))
+
+    def _add_state(self, name, shape, value=0.0):
+        initializer = keras.initializers.Constant(value)
+        return self.add_weight(shape=shape, initializer=initializer, trainable=False, name=name)
+
+    def decision(self, predictions):
+        """The soft decision, between -1 and 1."""
+        return ops.tanh(self.sharpness / 2 * (predictions - self.threshold))
+
+    def members(self, cells):
+        """One for the cell of each row: `(batch, attributes, levels, most groups)`."""
+        _, levels, most = self.shape
+        return ops.reshape(ops.one_hot(cells, levels * most), (-1, *self.shape))
+
+    def cell_weights(self):
+        """What each cell weighs in the loss: `(attributes, levels, most groups)`.
+
+        The groups of an attribute weigh the same, however many rows they have, and an attribute
+        of K groups K - 1: so many differences it can have. All together weigh as much as there
+        are attributes.
+        """
+        occurs = ops.cast(self.cell_shares > 0, "float32")
+        groups = ops.maximum(ops.sum(occurs, axis=2, keepdims=True), 1.0)
+        attributes = attribute_weights(self.group_counts)[:, None, None].astype("float32")
+        return occurs / groups * attributes * np.array(self.level_weights, "float32")[:, None]
+
+    def get_config(self):
+        names = ("group_counts", "level_weights", "sharpness", "readers", "weight", "seed")
+        config = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), "threshold": self.start, **config}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class FairnessAdversary(Debiasing):
+    """Predicts the sensitive attributes from a prediction and the outcome (A_F, A_M).
+
+    Reading the outcome too is what aims at equalized odds (Zhang, Lemoine, Mitchell 2018). Its
+    gradient reaches the prediction reversed. Several adversaries, one for each prediction they
+    read, share nothing but the step in which they are computed. A row weighs 1 / n(s, y) in its
+    loss, so that the cells weigh as `cell_weights` says.
+
+    Args:
+        group_counts: As in `Debiasing`, and so are all arguments but one.
+        units: Integer. Hidden units.
+
+    Call arguments:
+        predictions: Tensor of shape `(readers, batch, 1)`: what each of them reads.
+        outcome: Tensor of shape `(batch, 1)`.
+
+    Output shape:
+        `(readers, batch, attributes, most groups)`: log probabilities; an attribute with fewer
+        groups has very negative ones in the columns beyond.
+    """
+
+    def __init__(self, group_counts, *arguments, units=32, **kwargs):
+        super().__init__(group_counts, *arguments, **kwargs)
+        self.units = units
+        self.reversal = GradientReversal(self.weight)
+        attributes, _, most = self.shape
+        absent = np.arange(most) >= np.array(self.group_counts)[:, None]
+        self.absent = np.where(absent, -1e9, 0.0).astype("float32")  # (attributes, most groups)
+
+    def build(self, predictions_shape=None, outcome_shape=None):
+        super().build()
+        self.hidden_kernel = self._add_kernel("hidden", 4, self.units, 0)
+        self.head_kernel = self._add_kernel("head", self.units, self.absent.size, 1)
+
+    def _add_kernel(self, name, inputs, units, number):
+        seed = self.seed if self.seed is None else self.seed + number
+        return self.add_weight(
+            shape=(self.readers, inputs, units),
+            initializer=keras.initializers.RandomNormal(stddev=inputs**-0.5, seed=seed),
+            name=f"{name}_kernel",
+        )
+
+    def call(self, predictions, outcome):
+        decision = self.decision(self.reversal(predictions))
+        outcome = ops.broadcast_to(outcome, ops.shape(decision))
+        one = ops.ones_like(decision)
+        reading = ops.concatenate([one, decision, outcome, decision * outcome], axis=-1)
+        hidden = ops.relu(ops.matmul(reading, self.hidden_kernel))
+        scores = ops.matmul(hidden, self.head_kernel)
+        scores = ops.reshape(scores, (self.readers, -1, *self.absent.shape))
+        return ops.log_softmax(scores + self.absent)
+
+    def loss(self, predictions, outcome, cells, row_weights):
+        """Cross-entropy of each adversary, a mean over attributes: `(readers,)`.
+
+        Args:
+            predictions: Tensor of shape `(readers, batch, 1)`.
+            outcome: Tensor of shape `(batch, 1)`.
+            cells: Integer tensor of shape `(batch, attributes)`: level x most groups + group.
+            row_weights: Tensor of shape `(batch,)`, with a mean of 1 over all rows.
+        """
+        of_row = self.cell_weights() / ops.where(self.cell_shares > 0, self.cell_shares, 1.0)
+        targets = ops.sum(self.members(cells) * of_row, axis=2) * row_weights[:, None, None]
+        losses = ops.sum(targets * self(predictions, outcome), axis=(2, 3))
+        return -ops.mean(losses, axis=1) / len(self.group_counts)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class AbsoluteCorrelation(Debiasing):
+    """The absolute correlation between the decision and each group's membership, in a batch.
+
+    The paper's Fair(ACL), after Beutel et al. 2019, "Putting fairness principles into practice".
+    It does not read the outcome, so it aims at demographic parity. An attribute weighs as in
+    `cell_weights`, and its groups the same.
+    """
+
+    def loss(self, predictions, outcome, cells, row_weights):
+        """Mean absolute correlation, times the weight: `(readers,)`. As `FairnessAdversary`."""
+        share = row_weights / ops.sum(row_weights)
+        groups = ops.sum(self.members(cells), axis=2)  # (batch, attributes, most groups)
+        groups = ops.reshape(groups, (-1, self.shape[0] * self.shape[2]))
+        groups = _standardised(groups, share[:, None], axis=0)
+        decision = _standardised(self.decision(predictions[..., 0]), share, axis=1)
+        correlation = ops.abs(ops.matmul(decision * share, groups))  # (readers, groups)
+        weights = ops.reshape(ops.sum(self.cell_weights(), axis=1), (-1,))
+        return self.weight * ops.matmul(correlation, weights[:, None])[:, 0] / self.shape[0]
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class EqualizedOdds(Debiasing):
+    """The spread of the groups' mean decisions among rows of one outcome, as a direct penalty.
+
+    The penalty is the mean over the cells of the squared gap between the cell's mean decision
+    and that of all rows of its level of the outcome, weighted as `cell_weights` says: equalized
+    odds (Hardt, Price, Srebro 2016) with a soft decision, as Donini et al. 2018 and Bechavod and
+    Ligett 2017 penalise it. A batch holds few rows of a small group, so each mean is a running
+    one, while the gradient is that of the batch's rows over how many the cell has on average:
+    right on average for small groups too.
+    """
+
+    def build(self, predictions_shape=None, outcome_shape=None):
+        super().build()
+        self.sums = self._add_state("sums", (self.readers, *self.shape))
+        self.counts = self._add_state("counts", self.shape, EPSILON)
+
+    def loss(self, predictions, outcome, cells, row_weights):
+        """The penalty, times the weight: `(readers,)`. Arguments as in `FairnessAdversary`."""
+        members = self.members(cells) * row_weights[:, None, None, None]
+        flat = ops.reshape(members, (-1, int(np.prod(self.shape))))
+        rows = ops.cast(ops.shape(flat)[0], "float32")
+        sums = ops.matmul(self.decision(predictions[..., 0]), flat) / rows
+        sums = ops.reshape(sums, (self.readers, *self.shape))
+        gap = self._running_gap(sums, ops.mean(members, axis=0))
+        weighted = self.cell_weights() * gap
+        share = ops.where(self.cell_shares > 0, self.cell_shares, 1.0)
+        level = ops.sum(self.cell_shares, axis=2, keepdims=True)
+        pull = sums / share - ops.sum(sums, axis=-1, keepdims=True) / level
+        slope = 2 * ops.sum(weighted * pull, axis=(1, 2, 3))
+        value = ops.sum(weighted * gap, axis=(1, 2, 3))
+        # What is shown is the penalty; what is differentiated is its unbiased slope.
+        return self.weight * (ops.stop_gradient(value - slope) + slope) / self.shape[0]
+
+    def _running_gap(self, sums, counts):
+        for state, new in ((self.sums, sums), (self.counts, counts)):
+            state.assign(MEMORY * state + (1 - MEMORY) * ops.stop_gradient(new))
+        pooled = ops.sum(self.sums, axis=-1, keepdims=True)
+        pooled = pooled / ops.sum(self.counts, axis=-1, keepdims=True)
+        return self.sums / ops.maximum(self.counts, EPSILON) - pooled
+
+
+FORMS = {
+    "adversary": FairnessAdversary,
+    "correlation": AbsoluteCorrelation,
+    "equalized_odds": EqualizedOdds,
+}
+
+
+def _standardised(values, share, axis):
+    """Values less their mean, over their standard deviation; a constant stays zero."""
+    centred = values - ops.sum(values * share, axis=axis, keepdims=True)
+    variance = ops.sum(ops.square(centred) * share, axis=axis, keepdims=True)
+    return centred / ops.sqrt(variance + 1e-6)
