@@ -1,0 +1,299 @@
+"""Many models on many resamples: one tidy table, written after each fit."""
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from tqdm import tqdm
+
+from fairmedl_lite import __version__, inputs, measures
+from fairmedl_lite.metrics import youden_threshold
+from fairmedl_lite.splits import split
+
+COLUMNS = ["part", "effects", *measures.COLUMNS]
+START = b'{"model": '  # of each record
+ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+def compare(
+    models,
+    data,
+    *,
+    seeds,
+    unseen_clusters,
+    keep_together=None,
+    rows="test",
+    unseen="fixed",
+    measure=measures.measure,
+    swap_rows=1000,
+    output=None,
+    jobs=2,
+):
+    """Fit every model on every resample, and measure it on seen and on unseen clusters.
+
+    A seed cuts the data and starts the models. The fits run in processes of one thread each; on a
+    Dask cluster the same call does:
+
+        with joblib.parallel_config("dask"):  # after client = distributed.Client(address)
+            compare(...)
+
+    A model has `fit(X, y, *, clusters, sensitive_features)` and `predict_proba(X, *, clusters,
+    effects, unseen)`, for a regression `predict`, as the estimators here; and scikit-learn's
+    `get_params`. One whose attribute `random_effects` is not `None` is measured by its fixed, its
+    mixed and, where clusters are seen, its random effects; any other by `"mixed"` alone, its whole
+    prediction. Decisions are taken at two thresholds from validation rows, of each kind of
+    prediction its own: `"youden"`, and `"equal_rate"`, where as many validation rows are positive
+    as truly are. A model that has `predict_decisions(X, *, clusters, sensitive_features, effects,
+    unseen)` takes its `"own"`.
+
+    Args:
+        models: Dictionary of name to unfitted model. Its `seed` or `random_state` is set.
+        data: A `ClusteredData`; the classes of a classification are 0 and 1.
+        seeds: Integers, one for each resample.
+        unseen_clusters: As in `split`; or, so that the held-out clusters rotate, a list of lists,
+            of which seed s takes number s modulo its length, or a function of the seed.
+        keep_together: As in `split`.
+        rows: `"test"`; or `"validation"` to choose settings by: test rows are not read then, and
+            thresholds come from the very rows that are measured.
+        unseen: What the mixed prediction of a row of an unseen cluster rests on, as in
+            `predict_proba`.
+        measure: Function of `(rows, score, decisions)`; see `fairmedl_lite.measures.measure`.
+        swap_rows: Integer. How many rows, drawn by the seed, the attribute swaps are taken over;
+            0 leaves them out.
+        output: Path. Each fit is added to this file when it is done. The same call goes on
+            where one that was killed stopped, and tries again what failed; models and seeds can
+            be added.
+        jobs: Integer. How many fits run at once.
+
+    Returns:
+        DataFrame with `model`, `seed`, `part` (`seen`, `unseen` or `validation`), `effects`,
+        `threshold`, `metric`, `attribute`, `group`, `value` and `error`, in the order of models
+        and seeds. A fit that failed is one row, of metric `error` with its reason. The seconds of
+        each fit are rows of part `train`. `test_to_train` is what `interval` takes as its ratio:
+        rows measured over rows trained on; of unseen clusters, clusters over clusters.
+
+    Raises:
+        ValueError: If `output` holds fits of other settings, data, models or seeds.
+    """
+    inputs.check_choice("rows", rows, ("test", "validation"))
+    plan = _Plan(keep_together, rows, unseen, measure, swap_rows)
+    shared = {"data": _hash_data(data, keep_together), "measures": plan.hash()}
+    fits = {
+        (name, int(seed)): _Fit.of(name, model, int(seed), unseen_clusters, shared)
+        for name, model in models.items()
+        for seed in seeds
+    }
+    records = {} if output is None else _read(Path(output), fits)
+    left = [fit for key, fit in fits.items() if key not in records or records[key]["error"]]
+    # Seeds vary fastest: a process tends to fit one model again, which is then compiled already.
+    running = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)(
+        joblib.delayed(_run)(data, plan, fit) for fit in left
+    )
+    for record in tqdm(running, total=len(fits), initial=len(fits) - len(left), unit="fit"):
+        records[record["model"], record["seed"]] = record
+        if output is not None:
+            _append(Path(output), record)
+    _warn_of_failures(records)
+    return pd.concat([_table(records[key]) for key in fits], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What all fits share, besides the data."""
+
+    keep_together: object
+    rows: str
+    unseen: str
+    measure: Callable
+    swap_rows: int
+
+    def hash(self):
+        measure = getattr(self.measure, "__qualname__", repr(self.measure))
+        return joblib.hash([__version__, self.rows, self.unseen, measure, self.swap_rows])
+
+    def parts(self, cut):
+        if self.rows == "validation":
+            return {"validation": cut.validation}
+        parts = {"seen": cut.test_seen, "unseen": cut.test_unseen}
+        return {name: part for name, part in parts.items() if len(part)}
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """One model, one seed, and what tells whether a record is of the same fit."""
+
+    name: str
+    seed: int
+    model: object
+    held_out: object
+    settings: dict
+
+    @classmethod
+    def of(cls, name, model, seed, unseen_clusters, shared):
+        model = clone(model)
+        for parameter in {"seed", "random_state"} & set(model.get_params()):
+            model.set_params(**{parameter: seed})
+        params = {key: joblib.hash(value) for key, value in model.get_params().items()}
+        held_out = _held_out(unseen_clusters, seed)
+        settings = {
+            "model": joblib.hash([type(model).__qualname__, params]),
+            "unseen_clusters": repr(held_out),
+        }
+        return cls(name, seed, model, held_out, settings | shared)
+
+
+def _held_out(unseen_clusters, seed):
+    """The labels, or the share, of the clusters that this seed holds out."""
+    if callable(unseen_clusters):
+        unseen_clusters = unseen_clusters(seed)
+    elif np.ndim(unseen_clusters) != 0 and any(np.ndim(part) for part in unseen_clusters):
+        unseen_clusters = unseen_clusters[seed % len(unseen_clusters)]
+    return unseen_clusters if np.ndim(unseen_clusters) == 0 else list(unseen_clusters)
+
+
+def _hash_data(data, keep_together):
+    parts = [data.x, data.y, data.clusters, data.sensitive]
+    parts += [] if keep_together is None else [pd.Series(np.asarray(keep_together))]
+    values = [pd.util.hash_pandas_object(part, index=False).to_numpy() for part in parts]
+    return joblib.hash([values, list(data.x), list(data.sensitive), data.task, repr(data.swaps)])
+
+
+def _run(data, plan, fit):
+    """Fit and measure one model on one resample. Returns its record, or that of its failure."""
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    record = {"model": fit.name, "seed": fit.seed, "settings": fit.settings}
+    try:
+        return record | {"rows": _fit_and_measure(data, plan, fit), "error": ""}
+    except Exception as error:  # whatever a model raises: the other fits go on
+        return record | {"rows": [], "error": f"{type(error).__name__}: {error}"}
+
+
+def _fit_and_measure(data, plan, fit):
+    cut = split(
+        data,
+        unseen_clusters=fit.held_out,
+        seed=fit.seed,
+        keep_together=plan.keep_together,
+    )
+    train, model, start = cut.train, clone(fit.model), time.perf_counter()
+    model.fit(train.x, train.y, clusters=train.clusters, sensitive_features=train.sensitive)
+    rows = [("train", "", "", "seconds", "", "", time.perf_counter() - start)]
+    for part, measured in plan.parts(cut).items():
+        ratio = _test_to_train(part, measured, train)
+        rows.append((part, "", "", "test_to_train", "", "", ratio))
+    for effects in ("mixed", "fixed", "random") if _has_random_effects(model) else ("mixed",):
+        rows += _measure_effects(model, effects, cut, plan, fit.seed)
+    return [(*map(str, row[:-1]), float(row[-1])) for row in rows]
+
+
+def _has_random_effects(model):
+    return getattr(model, "random_effects", None) is not None
+
+
+def _test_to_train(part, measured, train):
+    if part == "unseen":
+        return measured.clusters.nunique() / train.clusters.nunique()
+    return len(measured) / len(train)
+
+
+def _measure_effects(model, effects, cut, plan, seed):
+    """All figures of one kind of prediction: what `COLUMNS` names."""
+    predict = {"effects": effects, "unseen": plan.unseen}
+    thresholds = _thresholds(model, cut.validation, predict)
+    rows = []
+    for part, measured in plan.parts(cut).items():
+        if (part, effects) == ("unseen", "random"):
+            continue
+        score = _score(model, measured, predict)
+        decisions = {name: score >= threshold for name, threshold in thresholds.items()}
+        if hasattr(model, "predict_decisions"):
+            groups = {"clusters": measured.clusters, "sensitive_features": measured.sensitive}
+            decisions = {"own": model.predict_decisions(measured.x, **groups, **predict)}
+        figures = plan.measure(measured, score, decisions)
+        if plan.swap_rows and effects != "random":
+            options = {"most": plan.swap_rows, "seed": seed, **predict}
+            figures = figures + measures.measure_swaps(model, measured, **options)
+        rows += [(part, effects, *figure) for figure in figures]
+    return rows
+
+
+def _score(model, rows, predict):
+    if rows.task == "regression":
+        return model.predict(rows.x, clusters=rows.clusters, **predict)
+    return model.predict_proba(rows.x, clusters=rows.clusters, **predict)[:, 1]
+
+
+def _thresholds(model, rows, predict):
+    if rows.task == "regression" or hasattr(model, "predict_decisions"):
+        return {}
+    score = _score(model, rows, predict)
+    equal_rate = np.sort(score)[-int(rows.y.sum())]
+    return {"youden": youden_threshold(rows.y, score), "equal_rate": float(equal_rate)}
+
+
+def _append(path, record):
+    """Add a record as one line, and see that it is on the disk."""
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(json.dumps(record) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path, fits):
+    """The records of a file by model and seed; the start of a line that was cut off is dropped."""
+    if not path.exists():
+        return {}
+    whole, end, torn = path.read_bytes().rpartition(b"\n")
+    records = [_checked(path, line, fits) for line in whole.splitlines()]
+    if not START.startswith(torn[: len(START)]):
+        _refuse(path, "whose last line is no record")
+    os.truncate(path, len(whole + end))
+    return {(record["model"], record["seed"]): record for record in records}
+
+
+def _checked(path, line, fits):
+    if not line.startswith(START):
+        _refuse(path, "which is no such file")
+    record = json.loads(line)
+    key = record["model"], record["seed"]
+    if key not in fits:
+        _refuse(path, f"with {key[0]!r} at seed {key[1]}, which is not asked for")
+    settings = fits[key].settings.items()
+    changed = [name for name, value in settings if record["settings"][name] != value]
+    if changed:
+        _refuse(path, f"whose {key[0]!r} at seed {key[1]} has other {' and '.join(changed)}")
+    return record
+
+
+def _refuse(path, found):
+    raise ValueError(
+        "output must be a new file, or hold fits of the same models, data and seeds. "
+        f"Received: {str(path)!r}, {found}. Name another file."
+    )
+
+
+def _warn_of_failures(records):
+    failed = [record for record in records.values() if record["error"]]
+    if failed:
+        warnings.warn(
+            f"{len(failed)} of {len(records)} fits failed; their rows say why. One is "
+            f"{failed[0]['model']!r} at seed {failed[0]['seed']}: {failed[0]['error']}",
+            stacklevel=3,
+        )
+
+
+def _table(record):
+    rows = record["rows"] or [["", "", "", "error", "", "", np.nan]]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table.insert(0, "model", record["model"])
+    table.insert(1, "seed", record["seed"])
+    return table.assign(error=record["error"])
