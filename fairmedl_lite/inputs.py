@@ -121,6 +121,29 @@ def check_number(y, sample_weight=None):
     return values, float(mean), float(scale)
 
 
+def check_values(values, name):
+    """Return one finite number for each row, as a float array of shape `(rows,)`.
+
+    Args:
+        values: Array-like of shape `(rows,)`.
+        name: What to call them in the error.
+
+    Raises:
+        ValueError: If it has more than one axis, or a value is no number, missing or infinite.
+    """
+    expected = f"{name} must have one finite number for each row."
+    try:
+        array = np.asarray(values, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{expected} Received: {error}. Convert it with pd.to_numeric.") from error
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise ValueError(
+            f"{expected} Received: shape {array.shape}, {np.sum(~np.isfinite(array))} not finite. "
+            "Leave out rows without one; from predict_proba take column 1."
+        )
+    return array
+
+
 def check_labels(labels, name):
     """Return labels as a Series that has no missing value.
 

@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from fairmedl_lite import census
+from fairmedl_lite import attribute_swap, census
 from fairmedl_lite.census import load_acs_income, load_ipums
-from fairmedl_lite.metrics import attribute_swap
 from fairmedl_lite.splits import split
 
 ACS = {

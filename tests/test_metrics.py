@@ -6,7 +6,6 @@ import pytest
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 
 from fairmedl_lite.metrics import (
-    attribute_swap,
     classification_report,
     fairness_report,
     group_report,
@@ -213,7 +212,7 @@ def test_performance_by_hand():
     [
         ([1, 0], [0.5, np.nan], "1 not finite"),
         ([1, 0], [0.5, np.inf], "1 not finite"),
-        ([1, 0], [[0.5, 0.5], [0.1, 0.9]], "From predict_proba take column 1"),
+        ([1, 0], [[0.5, 0.5], [0.1, 0.9]], "from predict_proba take column 1"),
         (["yes", "no"], [0.5, 0.1], "Compare it with the positive class first"),
         ([2, 1], [0.5, 0.1], "y_true must hold 0 and 1"),
         ([1, 0, 1], [0.5, 0.1], "one value for each row"),
@@ -228,6 +227,34 @@ def test_scores_that_cannot_be_judged_are_refused(y, score, message):
 
 
 @pytest.mark.parametrize(
+    "y, score, message",
+    [
+        ([1, 0], ["high", "low"], "y_score must have one finite number.*could not convert"),
+        ([[1], [0]], [0.5, 0.1], r"y_true must hold 0 and 1. Received: .*shape \(2, 1\)"),
+        ([1, 1], [0.5, 0.1], "y_true must have both classes. Received: only 1"),
+    ],
+)
+def test_a_threshold_needs_numbers_and_both_classes(y, score, message):
+    with pytest.raises(ValueError, match=message):
+        youden_threshold(y, score)
+
+
+def test_a_missing_threshold_is_refused():
+    with pytest.raises(ValueError, match="threshold must be a number. Received: nan"):
+        group_report([1, 0], [0.5, 0.1], sensitive_features=pd.Series([1, 2]), threshold=np.nan)
+
+
+@pytest.mark.parametrize("score", [0.2, 0.8])
+def test_constant_scores_have_no_spread(score):
+    y, _, groups = build(CELLS)
+    constant = np.full(len(y), score)
+    report = fairness_report(y, constant, sensitive_features=groups, threshold=0.5)
+    figures = report[["sd", "noise_floor", "sd_noise_removed", "largest_difference"]]
+    assert not figures.to_numpy().any()
+    assert (report["worst_rate"] == (score > 0.5)).all()
+
+
+@pytest.mark.parametrize(
     "sensitive, message",
     [
         ({"s": ["a"]}, "one value for each row"),
@@ -239,71 +266,3 @@ def test_attributes_that_cannot_be_compared_are_refused(sensitive, message):
         fairness_report(
             [1, 0], [0.5, 0.1], sensitive_features=pd.DataFrame(sensitive), threshold=0.5
         )
-
-
-class Stub:
-    """Its probability is age / 100, plus .1 for a wife, plus `shift`."""
-
-    def predict_proba(self, X, shift=0.0):
-        positive = X["age"] / 100 + 0.1 * (X["relation"] == "wife") + shift
-        return np.column_stack([1 - positive, positive])
-
-
-ROWS = pd.DataFrame(
-    {
-        "age": [20, 40, 60],
-        "relation": ["wife", "husband", "child"],
-        "sex": ["f", "m", "m"],
-        "band": ["young", "middle", "old"],
-    }
-)
-BANDS = {"young": 20, "middle": 40, "old": 65}
-
-
-def test_swap_of_an_age_band_by_hand():
-    # 20: to 40 and 65, .2 and .45; 40: to 20 and 65, .2 and .25; 60: to 20 and 40, .4 and .2.
-    swap = attribute_swap(Stub(), ROWS, "age", BANDS, groups=ROWS["band"])
-    assert swap["change"] == pytest.approx((0.325 + 0.225 + 0.3) / 3)
-    assert swap["rows"] == 3 and swap["reads_column"]
-
-
-def test_swap_of_a_column_that_holds_the_groups():
-    swap = attribute_swap(Stub(), ROWS, "relation", ["wife", "husband", "child"])
-    # The wife loses .1 both times; each of the others gains .1 in one of two swaps.
-    assert swap["change"] == pytest.approx((0.1 + 0.05 + 0.05) / 3)
-
-
-def test_a_model_that_does_not_read_the_column_scores_zero_and_says_so():
-    swap = attribute_swap(Stub(), ROWS, "sex", ["f", "m"])
-    assert swap["change"] == 0 and not swap["reads_column"]
-
-
-def test_linked_columns_change_with_the_attribute():
-    linked = {"f": {"relation": {"husband": "wife"}}, "m": {"relation": {"wife": "husband"}}}
-    swap = attribute_swap(Stub(), ROWS, "sex", ["f", "m"], linked=linked)
-    assert swap["change"] == pytest.approx((0.1 + 0.1 + 0) / 3)
-
-
-def test_swap_passes_arguments_on_and_leaves_x_alone():
-    before = ROWS.copy()
-    plain = attribute_swap(Stub(), ROWS, "age", BANDS, groups=ROWS["band"])
-    shifted = attribute_swap(Stub(), ROWS, "age", BANDS, groups=ROWS["band"], shift=0.1)
-    assert shifted["change"] == pytest.approx(plain["change"])
-    with pytest.raises(TypeError, match="no_such_argument"):
-        attribute_swap(Stub(), ROWS, "age", BANDS, groups=ROWS["band"], no_such_argument=1)
-    pd.testing.assert_frame_equal(ROWS, before)
-
-
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"column": "race"}, "column must be one of X's. Received: 'race'"),
-        ({"column": "sex", "values": ["f"]}, "two or more groups"),
-        ({"column": "sex", "values": ["f", "d"]}, r"rows have \['m'\] besides"),
-        ({"column": "age", "values": BANDS}, "Name the rows' groups with groups="),
-        ({"groups": ["young"]}, "one value for each row"),
-    ],
-)
-def test_swaps_that_cannot_be_made_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        attribute_swap(Stub(), ROWS, **{"column": "sex", "values": ["f", "m"]} | settings)

@@ -1,0 +1,73 @@
+"""Whether a probability means the same in every group."""
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+
+from fairmedl_lite import inputs
+from fairmedl_lite.metrics import check_scores
+
+
+def calibration_report(y_true, y_score, *, sensitive_features, bins=10):
+    """How far probabilities lie from what is observed: one row per attribute and group.
+
+    Args:
+        y_true: 0/1 array of shape `(rows,)`.
+        y_score: Array of shape `(rows,)`. Probabilities of the positive class.
+        sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
+        bins: Integer. Bins of equal width between 0 and 1, for the calibration error.
+
+    Returns:
+        DataFrame with `attribute`, `group` and
+        - `mean_score`, `observed_rate`, and `difference`, the first minus the second: above 0 the
+          group's probabilities are too high. 0 is best;
+        - `calibration_error`: mean distance between the bins' mean score and observed rate,
+          weighted by their rows (the expected calibration error of Naeini, Cooper and Hauskrecht
+          2015). 0 is best;
+        - `noise_floor`: about what it would be by sampling alone, were each score the row's true
+          probability. Small groups have a higher one;
+        - `cases`, the rows of the group.
+
+    Raises:
+        ValueError: If lengths differ, a value is missing, y has other values than 0 and 1, a score
+            lies outside [0, 1], or bins is not an integer of 1 or more.
+    """
+    y_true, y_score = check_scores(y_true, y_score)
+    _check_probabilities(y_score, bins)
+    table = pd.DataFrame(sensitive_features).reset_index(drop=True)
+    inputs.check_rows(y_true=y_true, sensitive_features=table)
+    number = np.minimum((bins * y_score).astype(int), bins - 1)
+    values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number})
+    rows = []
+    for attribute in table:
+        groups = inputs.check_labels(table[attribute], f"sensitive attribute {attribute!r}")
+        for group, part in values.groupby(groups):
+            rows.append({"attribute": attribute, "group": group, **_calibration(part)})
+    return pd.DataFrame(rows)
+
+
+def _calibration(rows):
+    gap, score = rows["score"] - rows["y"], rows["score"]
+    variance = (score * (1 - score)).groupby(rows["bin"]).sum()
+    # The mean absolute value of a normal number is its standard deviation times this root.
+    floor = np.sqrt(2 / np.pi) * np.sqrt(variance).sum() / len(rows)
+    return {
+        "mean_score": score.mean(),
+        "observed_rate": rows["y"].mean(),
+        "difference": gap.mean(),
+        "calibration_error": gap.groupby(rows["bin"]).sum().abs().sum() / len(rows),
+        "noise_floor": floor,
+        "cases": len(rows),
+    }
+
+
+def _check_probabilities(y_score, bins):
+    if not isinstance(bins, Integral) or bins < 1:
+        raise ValueError(f"bins must be an integer of 1 or more. Received: {bins!r}.")
+    outside = (y_score < 0) | (y_score > 1)
+    if outside.any():
+        raise ValueError(
+            f"y_score must be probabilities in [0, 1]. Received: {int(outside.sum())} outside, "
+            f"such as {y_score[outside][0]:.3g}. Take predict_proba's column 1, not a logit."
+        )

@@ -1,0 +1,105 @@
+"""How much of a disparity lies within clusters, and how much between them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from fairmedl_lite import inputs
+
+
+def within_between(decision, *, clusters, is_first):
+    """Split the difference in rate between two groups into within and between clusters.
+
+    The decomposition of Kitagawa (1955), Oaxaca and Blinder: within is the difference in rate at
+    the two groups' mean share of each cluster, between the difference in share at their mean
+    rate. A cluster that holds one group only counts as having no difference within.
+
+    Args:
+        decision: Array of shape `(rows,)`: 0/1, a probability, or a continuous prediction, whose
+            mean then stands for the rate.
+        clusters: Series of shape `(rows,)`.
+        is_first: Boolean array of shape `(rows,)`: whether a row is of the first group.
+
+    Returns:
+        Series with `within`, `between` and their sum `total`: the first group's rate minus the
+        other's, exactly.
+
+    Raises:
+        ValueError: If lengths differ, a value is missing, or only one group occurs.
+    """
+    inputs.check_rows(decision=decision, clusters=clusters, is_first=is_first)
+    table = pd.DataFrame(
+        {
+            "decision": inputs.check_values(decision, "decision"),
+            "cluster": inputs.check_labels(clusters, "clusters"),
+            "first": _check_flags(is_first),
+        }
+    )
+    grouped = table.groupby(["cluster", "first"])["decision"]
+    rate, share = grouped.mean().unstack(), grouped.size().unstack(fill_value=0)
+    rate = rate.T.fillna(rate.mean(axis=1)).T
+    share = share / share.sum()
+    within = (share.mean(axis=1) * (rate[True] - rate[False])).sum()
+    between = ((share[True] - share[False]) * rate.mean(axis=1)).sum()
+    return pd.Series({"within": within, "between": between, "total": within + between})
+
+
+def disparity_split(scores, *, clusters, sensitive_features, positive_rate):
+    """Each group's disparity within and between clusters, for several predictions alike.
+
+    Does a cluster's random effect bring a difference between groups back? Each prediction
+    declares the same share of all rows positive, the highest scores first; rows that tie at the
+    threshold share what is left (Hardt, Price and Srebro 2016). A group is compared with all
+    other rows, so that of two groups one is the other's mirror.
+
+    Args:
+        scores: Dictionary of name to array of shape `(rows,)`, such as the fixed, random and
+            mixed prediction.
+        clusters: Series of shape `(rows,)`.
+        sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
+        positive_rate: Float in (0, 1). `None` takes the scores as they are, as for a continuous
+            outcome.
+
+    Returns:
+        DataFrame with `effects` (the name), `attribute`, `group`, and the parts of
+        `within_between`: the group's rate minus that of all others.
+
+    Raises:
+        ValueError: If the rate is not in (0, 1), an attribute has a single group, lengths differ
+            or a value is missing.
+    """
+    if positive_rate is not None and not 0 < positive_rate < 1:
+        raise ValueError(f"positive_rate must lie in (0, 1). Received: {positive_rate!r}.")
+    table = pd.DataFrame(sensitive_features)
+    groups, codes = inputs.check_groups(table)
+    rows = []
+    for effects, score in scores.items():
+        decision = _decide(inputs.check_values(score, f"scores[{effects!r}]"), positive_rate)
+        for attribute, code in zip(table, codes.T, strict=True):
+            for number, group in enumerate(groups[attribute]):
+                parts = within_between(decision, clusters=clusters, is_first=code == number)
+                rows.append({"effects": effects, "attribute": attribute, "group": group, **parts})
+    return pd.DataFrame(rows)
+
+
+def _check_flags(is_first):
+    flags = np.asarray(is_first)
+    values = pd.unique(flags.ravel())
+    if flags.ndim != 1 or set(values) != {True, False}:
+        raise ValueError(
+            "is_first must be True or False for each row, and hold both groups. "
+            f"Received: shape {flags.shape} with {values[:5].tolist()}. "
+            "Compare a column with the group: groups == 'Male'."
+        )
+    return flags.astype(bool)
+
+
+def _decide(score, positive_rate):
+    """One for the highest scores, a fraction at the threshold: their mean is the rate."""
+    if positive_rate is None:
+        return score
+    wanted = positive_rate * len(score)
+    threshold = np.sort(score)[-math.ceil(wanted)]
+    above, at = score > threshold, score == threshold
+    return above + at * (wanted - above.sum()) / at.sum()

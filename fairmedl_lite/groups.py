@@ -1,0 +1,72 @@
+"""Groups of rows: their intersections, and the mean of any value in each."""
+
+import pandas as pd
+
+from fairmedl_lite import inputs
+
+JOINT = " / "
+
+
+def intersections(sensitive_features, attributes=None):
+    """Name the intersectional group of each row, such as "Black / Female".
+
+    The reports take it as `sensitive_features`. Small groups stay: the report of their spread
+    names those with too few cases, and `random_effect_spread` leaves none out.
+
+    Args:
+        sensitive_features: DataFrame of shape `(rows, attributes)`.
+        attributes: Names of two or more of its columns. `None` takes all.
+
+    Returns:
+        Series of strings of shape `(rows,)`, named such as "race / sex".
+
+    Raises:
+        ValueError: If there are fewer than two attributes, one is absent, a value is missing, or
+            two groups would get the same name.
+    """
+    table = pd.DataFrame(sensitive_features)
+    names = list(table) if attributes is None else list(attributes)
+    if len(set(names)) < 2 or not set(names) <= set(table):
+        raise ValueError(
+            "attributes must name two or more columns of sensitive_features. "
+            f"Received: {names}, of the columns {list(table)}. Pass all attributes in a DataFrame."
+        )
+    parts = {name: inputs.check_labels(table[name], f"attribute {name!r}") for name in names}
+    parts = pd.DataFrame(parts).set_axis(table.index)
+    labels = parts.astype(str).agg(JOINT.join, axis=1).rename(JOINT.join(map(str, names)))
+    groups = len(parts.drop_duplicates())
+    if labels.nunique() < groups:
+        raise ValueError(
+            f"Groups must differ in name once joined by {JOINT!r}. Received: {labels.nunique()} "
+            f"names for {groups} groups. Rename those that hold it."
+        )
+    return labels
+
+
+def group_means(values, sensitive_features):
+    """Mean of each value in each group: one row per attribute, metric and group.
+
+    Args:
+        values: Dictionary of metric to float array of shape `(rows,)`, missing where a row is no
+            case of the metric.
+        sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
+
+    Returns:
+        DataFrame with `attribute`, `metric`, `group`, `rate` (the mean; missing where the group
+        has no case), `se` (its standard error; missing under two cases) and `cases`.
+
+    Raises:
+        ValueError: If lengths differ or a group is missing.
+    """
+    table = pd.DataFrame(sensitive_features).reset_index(drop=True)
+    values = pd.DataFrame(values)
+    inputs.check_rows(y_true=values, sensitive_features=table)
+    parts = []
+    for attribute in table:
+        groups = inputs.check_labels(table[attribute], f"sensitive attribute {attribute!r}")
+        grouped = values.groupby(groups)
+        columns = {"rate": grouped.mean(), "se": grouped.sem(), "cases": grouped.count()}
+        part = pd.DataFrame({name: column.unstack() for name, column in columns.items()})
+        parts.append(part.rename_axis(["metric", "group"]).reset_index())
+        parts[-1].insert(0, "attribute", attribute)
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,113 @@
+"""What a prediction changes by when a person's group does: attribute swap, true counterfactual."""
+
+import numpy as np
+import pandas as pd
+
+from fairmedl_lite import inputs
+
+
+def attribute_swap(model, X, column, values, *, groups=None, linked=None, **predict):
+    """Mean absolute change of the prediction when an attribute is swapped and x is held.
+
+    It is the paper's "counterfactual fairness", called what it is: what would follow from
+    another value of the attribute is not changed with it (`counterfactual_change` does). 0 is
+    best; a model that does not read the column scores 0 trivially.
+
+    Args:
+        model: A fitted estimator: with `predict_proba`, whose column 1 is taken, or `predict`.
+        X: DataFrame of shape `(rows, columns)`.
+        column: The column to change.
+        values: Dictionary of group to the value it stands for; a list if both are the same.
+        groups: Series of shape `(rows,)`: the group of each row. Needed where `column` does not
+            hold the groups themselves, such as an age.
+        linked: Dictionary of group to `{column: {old: new}}`: what the attribute determines.
+        **predict: Passed to `predict_proba` or `predict`, such as `clusters=`.
+
+    Returns:
+        Series with `change`, the mean over rows and over the other groups, in probability or in
+        the units of y; `rows`; and `reads_column`: False where no prediction changed at all.
+
+    Raises:
+        ValueError: If the column is absent, a row's group is not among `values`, there are fewer
+            than two values, or the model does not give one finite number for each row.
+    """
+    values = values if isinstance(values, dict) else {value: value for value in values}
+    if column not in X:
+        raise ValueError(
+            f"column must be one of X's. Received: {column!r}, not among {list(X)}. "
+            "A model without the attribute scores 0 trivially."
+        )
+
+    def swapped(group):
+        return _set_group(X, column, values[group], (linked or {}).get(group, {}))
+
+    groups = X[column] if groups is None else groups
+    change = _change(model, X, groups, values, swapped, predict)
+    reads = bool(change.any())
+    return pd.Series({"change": change.mean(), "rows": len(X), "reads_column": reads})
+
+
+def counterfactual_change(model, X, counterfactuals, *, groups, **predict):
+    """Mean absolute change of the prediction between each row and its counterfactuals.
+
+    Counterfactual fairness (Kusner, Loftus, Russell and Silva 2017) asks that it be 0. Only a
+    causal model, such as a simulation's, can give the counterfactuals: what the person's x would
+    have been in another group.
+
+    Args:
+        model: As in `attribute_swap`.
+        X: DataFrame of shape `(rows, columns)`.
+        counterfactuals: Dictionary of group to DataFrame of the rows of X, in that group.
+        groups: Series of shape `(rows,)`: the group of each row.
+        **predict: As in `attribute_swap`.
+
+    Returns:
+        Series with `change`, averaged as in `attribute_swap`, and `rows`.
+
+    Raises:
+        ValueError: If a table has other rows or columns than X, or as `attribute_swap`.
+    """
+    for group, table in counterfactuals.items():
+        if not (table.index.equals(X.index) and set(table) == set(X)):
+            raise ValueError(
+                "Each counterfactual must have the index and the columns of X. Received: "
+                f"{table.shape} for {group!r}, X has {X.shape}. Take the same rows of each."
+            )
+    change = _change(model, X, groups, counterfactuals, counterfactuals.get, predict)
+    return pd.Series({"change": change.mean(), "rows": len(X)})
+
+
+def _change(model, X, groups, names, in_group, predict):
+    """Mean absolute change of each row over the groups it is not in."""
+    groups = np.asarray(groups)
+    inputs.check_rows(X=X, groups=groups)
+    _check_names(groups, names)
+    before = _predict(model, X, predict)
+    total = np.zeros(len(X))
+    for group in names:
+        after = _predict(model, in_group(group), predict)
+        total += np.where(groups == group, 0.0, np.abs(after - before))
+    return total / (len(names) - 1)
+
+
+def _check_names(groups, names):
+    strange = sorted(set(pd.unique(groups)) - set(names), key=str)
+    if strange or len(names) < 2:
+        raise ValueError(
+            f"values must give two or more groups, and that of every row. Received: {len(names)} "
+            f"values; rows have {strange[:5]} besides. Name the rows' groups with groups=."
+        )
+
+
+def _predict(model, X, predict):
+    if hasattr(model, "predict_proba"):
+        return inputs.check_values(model.predict_proba(X, **predict)[:, 1], "predict_proba")
+    return inputs.check_values(model.predict(X, **predict), "predict")
+
+
+def _set_group(X, column, value, linked):
+    swapped = X.copy()
+    swapped[column] = value
+    for other, change in linked.items():
+        swapped[other] = swapped[other].replace(change)
+    return swapped

@@ -1,0 +1,69 @@
+"""Calibration per group, by hand, and that a calibrated score reaches its noise floor only."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fairmedl_lite import calibration_report
+
+SCORE = np.array([0.1, 0.3, 0.3, 0.9, 1.0, 0.2])
+Y = np.array([0, 1, 0, 1, 1, 0])
+SEX = pd.Series(["f", "f", "f", "f", "f", "m"], name="sex")
+
+
+def test_every_figure_by_hand():
+    f, m = calibration_report(Y, SCORE, sensitive_features=SEX, bins=4).itertuples(index=False)
+    assert (f.attribute, f.group, f.cases, m.group, m.cases) == ("sex", "f", 5, "m", 1)
+    assert f.mean_score == pytest.approx(2.6 / 5) and f.observed_rate == 3 / 5
+    assert f.difference == pytest.approx(-0.4 / 5)
+    # Bins from 0 (.1: 0), .25 (.3, .3: 1 of 2) and .75 (.9, 1: 2 of 2).
+    assert f.calibration_error == pytest.approx((0.1 + 0.4 + 0.1) / 5)
+    floor = np.sqrt(2 / np.pi) * (0.3 + np.sqrt(0.42) + 0.3) / 5
+    assert f.noise_floor == pytest.approx(floor)
+    assert m.difference == m.calibration_error == pytest.approx(0.2)
+
+
+def test_a_calibrated_score_reaches_the_noise_floor_and_a_shifted_one_exceeds_it():
+    random = np.random.default_rng(0)
+    score = random.uniform(0.1, 0.9, (200, 400))
+    group = pd.Series(np.repeat(["a", "b"], 200), name="s")
+    tables = [
+        calibration_report(
+            random.random(400) < row + 0.1 * (group == "b"), row, sensitive_features=group
+        )
+        for row in score
+    ]
+    mean = (
+        pd.concat(tables)
+        .groupby("group")[["calibration_error", "noise_floor", "difference"]]
+        .mean()
+    )
+    assert mean.loc["a", "calibration_error"] == pytest.approx(
+        mean.loc["a", "noise_floor"], rel=0.05
+    )
+    assert mean.loc["b", "calibration_error"] > 1.5 * mean.loc["b", "noise_floor"]
+    assert mean["difference"].tolist() == pytest.approx([0, -0.1], abs=0.01)
+
+
+def test_constant_scores_and_a_group_without_positives():
+    report = calibration_report([0, 0, 1, 1], [0.5] * 4, sensitive_features=pd.Series(list("aabb")))
+    assert report["difference"].tolist() == [0.5, -0.5]
+    assert report["calibration_error"].tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"y_score": [0.5, 1.2]}, "1 outside, such as 1.2. Take predict_proba's column 1"),
+        ({"y_score": [0.5, np.nan]}, "1 not finite"),
+        ({"y_true": [1, 2]}, "y_true must hold 0 and 1"),
+        ({"y_true": [1]}, "one value for each row"),
+        ({"sensitive_features": pd.Series(["a", None])}, "must have no missing values"),
+        ({"bins": 0}, "bins must be an integer of 1 or more. Received: 0"),
+        ({"bins": 2.5}, "bins must be an integer"),
+    ],
+)
+def test_scores_that_cannot_be_calibrated_are_refused(settings, message):
+    good = {"y_true": [1, 0], "y_score": [0.5, 0.5], "sensitive_features": pd.Series(["a", "b"])}
+    with pytest.raises(ValueError, match=message):
+        calibration_report(**good | settings)
