@@ -121,6 +121,11 @@ def test_what_is_expected_follows_the_equations_in_every_world(outcome):
         np.testing.assert_allclose(expected, hand[OUTCOMES.index(outcome)])
 
 
+def test_the_minority_has_its_share():
+    ethnicity = simulate_hiring(100, 100, minority=0.3, seed=0).data.sensitive["ethnicity"]
+    assert abs((ethnicity == "minority").mean() - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 10_000)
+
+
 def test_hiring_has_its_probability():
     simulated = simulate_hiring(50, 200, seed=0)
     probability = simulated.truth["expected"]
