@@ -20,6 +20,7 @@ _HOME = {
     "debiasing": ["AbsoluteCorrelation", "EqualizedOdds", "FairnessAdversary"],
     "models": ["ClusterPredictor", "FairMEDL", "mix"],
     "estimators": ["FairMEDLClassifier", "FairMEDLRegressor", "ladder"],
+    "baselines": ["FairlearnAdversary", "GPBoost", "Reweighing", "ThresholdPostProcessing"],
     "metrics": ["classification_report", "fairness_report", "group_report", "youden_threshold"],
     "regression_metrics": [
         "regression_fairness_report",

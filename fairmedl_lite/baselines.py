@@ -1,0 +1,357 @@
+"""Methods beside ours, under the same call: thresholds, weights, one adversary, boosted trees."""
+
+import numpy as np
+import pandas as pd
+from fairlearn.postprocessing import ThresholdOptimizer
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
+
+from fairmedl_lite import inputs
+from fairmedl_lite.clusters import ClusterIndex, cluster_table
+
+QUARTERS = 4
+
+
+class Method(ClassifierMixin, BaseEstimator):
+    """What the methods share: the call of `FairMEDLClassifier`, for two classes."""
+
+    random_effects = None
+
+    def fit(self, X, y, *, clusters=None, sensitive_features=None):
+        """Learn from training rows. Arguments and errors as in `FairMEDLClassifier.fit`."""
+        inputs.check_rows(X=X, y=y, clusters=clusters, sensitive_features=sensitive_features)
+        self.classes_, outcome = inputs.check_binary(y)
+        self._learn(inputs.as_table(X), outcome.astype(int), clusters, sensitive_features)
+        return self
+
+    def predict_proba(self, X, *, clusters=None, effects="mixed", unseen=None):
+        """Probabilities of the two classes. As `FairMEDLClassifier.predict_proba`."""
+        check_is_fitted(self, "classes_")
+        positive = self._positive(inputs.as_table(X), clusters, effects, unseen)
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, X, *, clusters=None, effects="mixed", unseen=None):
+        """The likelier class of each row: threshold 0.5. Arguments as in `predict_proba`."""
+        positive = self.predict_proba(X, clusters=clusters, effects=effects, unseen=unseen)[:, 1]
+        return self.classes_[(positive >= 0.5).astype(int)]
+
+
+class Wrapper(Method):
+    """A method that changes what goes into an estimator, or what its predictions lead to."""
+
+    @property
+    def random_effects(self):
+        """The estimator's."""
+        return self.estimator.random_effects
+
+    def _fit_estimator(self, *data, **options):
+        self.estimator_ = clone(self.estimator).set_params(seed=self.seed).fit(*data, **options)
+
+    def _positive(self, X, clusters, effects, unseen):
+        options = {"clusters": clusters, "effects": effects, "unseen": unseen}
+        return self.estimator_.predict_proba(X, **options)[:, 1]
+
+
+class ThresholdPostProcessing(Wrapper):
+    """Thresholds of their own for the groups of one attribute (Hardt, Price, Srebro 2016).
+
+    Three quarters of the training rows fit the estimator, the last one fairlearn's
+    `ThresholdOptimizer`: on rows it was fitted to, an estimator looks better than it is. The
+    quarter is drawn at random, stratified by group and outcome. The thresholds maximise the
+    balanced accuracy, as Youden's does. Where no single threshold gives equal rates, a decision
+    is drawn between two. To decide, the person's group must be known; probabilities stay as
+    they are.
+
+    Args:
+        estimator: A classifier with the call of `FairMEDLClassifier`, not fitted.
+        attribute: The sensitive attribute.
+        constraint: What shall be equal: `"equalized_odds"`, `"true_positive_rate_parity"`,
+            `"demographic_parity"`, or another word that `ThresholdOptimizer` knows.
+        seed: Integer, the estimator's too.
+    """
+
+    def __init__(self, estimator, attribute, constraint="equalized_odds", seed=0):
+        self.estimator = estimator
+        self.attribute = attribute
+        self.constraint = constraint
+        self.seed = seed
+
+    def _learn(self, X, outcome, clusters, sensitive_features):
+        groups = _attribute(sensitive_features, self.attribute)
+        fitted, kept = self._cut(groups, outcome)
+        x, y, z, s = (_rows(part, fitted) for part in (X, outcome, clusters, sensitive_features))
+        self._fit_estimator(x, y, clusters=z, sensitive_features=s)
+        x, y, z, groups = (_rows(part, kept) for part in (X, outcome, clusters, groups))
+        kinds = ("fixed", "mixed") if self.random_effects is None else ("fixed", "mixed", "random")
+        self.groups_ = np.unique(groups)
+        self.optimizers_ = {
+            effects: ThresholdOptimizer(
+                estimator=_Scores(),
+                constraints=self.constraint,
+                objective="balanced_accuracy_score",
+                prefit=True,
+                predict_method="predict_proba",
+            ).fit(
+                self.predict_proba(x, clusters=z, effects=effects, unseen="fixed"),
+                y,
+                sensitive_features=groups,
+            )
+            for effects in kinds
+        }
+
+    def _cut(self, groups, outcome):
+        """Positions of three quarters and of one quarter of the rows."""
+        counts = pd.crosstab(groups, outcome).stack()
+        if counts.min() < QUARTERS:
+            raise ValueError(
+                f"Every group of {self.attribute!r} must have {QUARTERS} rows of each class. "
+                f"Received: {counts.to_dict()}. Pool small groups, or name another attribute."
+            )
+        cells = pd.factorize(pd.MultiIndex.from_arrays([groups, outcome]))[0]
+        folds = StratifiedKFold(QUARTERS, shuffle=True, random_state=self.seed)
+        return next(folds.split(cells, cells))
+
+    def predict_decisions(
+        self, X, *, sensitive_features, clusters=None, effects="mixed", unseen=None
+    ):
+        """Decide by the thresholds of each row's group; draws are by `seed`.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            sensitive_features: DataFrame of shape `(rows, attributes)`, with the attribute.
+            clusters: As in `predict_proba`.
+            effects: As in `predict_proba`.
+            unseen: As in `predict_proba`.
+
+        Returns:
+            0/1 array of shape `(rows,)`.
+
+        Raises:
+            ValueError: If a group is none of the training rows'.
+        """
+        check_is_fitted(self, "optimizers_")
+        inputs.check_choice("effects", effects, self.optimizers_)
+        inputs.check_rows(X=X, sensitive_features=sensitive_features)
+        groups = _attribute(sensitive_features, self.attribute)
+        unknown = sorted(set(groups) - set(self.groups_), key=str)
+        if unknown:
+            raise ValueError(
+                f"Groups of {self.attribute!r} must be among {self.groups_.tolist()}: no other "
+                f"has a threshold. Received: {unknown}. Leave these rows out."
+            )
+        scores = self.predict_proba(X, clusters=clusters, effects=effects, unseen=unseen)
+        return self.optimizers_[effects].predict(
+            scores, sensitive_features=groups, random_state=self.seed
+        )
+
+
+class _Scores(BaseEstimator):
+    """Lets `ThresholdOptimizer` read scores in the place of covariates."""
+
+    def fit(self, scores, y):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def predict_proba(self, scores):
+        return scores
+
+
+class Reweighing(Wrapper):
+    """Weights that make the outcome independent of the groups (Kamiran and Calders 2012).
+
+    A row weighs P(s) P(y) / P(s, y), where s is the joint group of the named attributes. In a
+    small cell of (s, y) the weight can be large, and the fit then leans on few rows: see
+    `cells_`. A joint group with a single outcome cannot be balanced; its rows weigh P(y).
+
+    Args:
+        estimator: A classifier with the call of `FairMEDLClassifier`, not fitted.
+        attributes: The sensitive attributes.
+        seed: Integer, the estimator's too.
+
+    Attributes:
+        cells_: DataFrame of the joint group, `outcome` (0/1), `rows`, `weight`.
+    """
+
+    def __init__(self, estimator, attributes, seed=0):
+        self.estimator = estimator
+        self.attributes = attributes
+        self.seed = seed
+
+    def _learn(self, X, outcome, clusters, sensitive_features):
+        names = list(self.attributes)
+        table = pd.DataFrame({name: _attribute(sensitive_features, name) for name in names})
+        table["outcome"] = outcome
+        group, label, cell = (
+            table.groupby(keys)["outcome"].transform("size")
+            for keys in (names, "outcome", [*names, "outcome"])
+        )
+        table["weight"] = group * label / (len(table) * cell)
+        cells = table.groupby([*names, "outcome"])["weight"]
+        self.cells_ = cells.agg(rows="size", weight="first").reset_index()
+        options = {"clusters": clusters, "sensitive_features": sensitive_features}
+        self._fit_estimator(X, outcome, sample_weight=table["weight"].to_numpy(), **options)
+
+
+class FairlearnAdversary(Method):
+    """A plain network and fairlearn's adversary, for equalized odds of one attribute.
+
+    Source: Zhang, Lemoine, Mitchell 2018. Of the predictor's gradient the part is taken out
+    that would help the adversary. Needs Keras on TensorFlow. There are no random effects.
+
+    Args:
+        attribute: The sensitive attribute.
+        hidden: Integers. Units of the network's hidden layers.
+        alpha: Float, zero or more. The adversary's weight.
+        epochs: Integer.
+        batch_size: Integer. A step costs the same whatever its size: it is run uncompiled.
+        learning_rate: Float, Adam's.
+        seed: Integer.
+    """
+
+    def __init__(
+        self,
+        attribute,
+        hidden=(64, 32, 16),
+        alpha=1.0,
+        epochs=20,
+        batch_size=1024,
+        learning_rate=4e-3,
+        seed=0,
+    ):
+        self.attribute = attribute
+        self.hidden = hidden
+        self.alpha = alpha
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.seed = seed
+
+    def _learn(self, X, outcome, clusters, sensitive_features):
+        from fairlearn.adversarial import AdversarialFairnessClassifier
+
+        groups = _attribute(sensitive_features, self.attribute)
+        self.encoder_ = inputs.TableEncoder().fit(X)
+        x, count = self.encoder_.transform(X), len(np.unique(groups))
+        self.network_ = _network([x.shape[1], *self.hidden, 1], self.seed)
+        AdversarialFairnessClassifier(
+            backend="tensorflow",
+            predictor_model=self.network_,
+            adversary_model=_network([2, 32, 1 if count == 2 else count], [self.seed, 1]),
+            constraints="equalized_odds",
+            alpha=self.alpha,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            shuffle=True,
+            random_state=self.seed,
+        ).fit(x, outcome, sensitive_features=groups)
+
+    def _positive(self, X, clusters, effects, unseen):
+        inputs.check_choice("effects", effects, ("mixed", "fixed"))
+        return np.asarray(self.network_(self.encoder_.transform(X)))[:, 0].astype("float64")
+
+
+def _network(units, seed):
+    """Layers up to probabilities; those that fairlearn makes for an adversary lack the softmax."""
+    from fairmedl_lite.layers import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            "fairlearn's adversary needs Keras on TensorFlow. Received: "
+            f"{keras.backend.backend()}. Set KERAS_BACKEND=tensorflow before the first import."
+        )
+    last = "sigmoid" if units[-1] == 1 else "softmax"
+    activations = [*["relu"] * (len(units) - 2), last]
+    seeds = np.random.SeedSequence(seed).generate_state(len(activations)).tolist()
+    kernels = [keras.initializers.GlorotUniform(number) for number in seeds]
+    layers = [
+        keras.layers.Dense(count, activation, kernel_initializer=kernel)
+        for count, activation, kernel in zip(units[1:], activations, kernels, strict=True)
+    ]
+    return keras.Sequential([keras.Input((units[0],)), *layers])
+
+
+class GPBoost(Method):
+    """Boosted trees with a random intercept for each cluster (Sigrist 2022, JMLR 23(232)).
+
+    Needs `pip install 'fairmedl_lite[gpboost]'`. The effect of a new cluster is zero.
+
+    Args:
+        trees: Integer.
+        leaves: Integer. The most that a tree has.
+        learning_rate: Float.
+        seed: Integer.
+    """
+
+    random_effects = "intercept"
+
+    def __init__(self, trees=200, leaves=15, learning_rate=0.1, seed=0):
+        self.trees = trees
+        self.leaves = leaves
+        self.learning_rate = learning_rate
+        self.seed = seed
+
+    def _learn(self, X, outcome, clusters, sensitive_features):
+        gpboost = _import_gpboost()
+        if clusters is None:
+            raise ValueError("GPBoost needs clusters. Received: None. Pass clusters=...")
+        self.clusters_ = ClusterIndex.learn(cluster_table(clusters), ["GPBoost"])
+        self.encoder_ = inputs.TableEncoder().fit(X)
+        effects = gpboost.GPModel(
+            group_data=np.column_stack(self.clusters_.number(clusters, len(X))),
+            likelihood="bernoulli_logit",
+            num_parallel_threads=1,
+            seed=self.seed,
+        )
+        settings = {"num_leaves": self.leaves, "learning_rate": self.learning_rate}
+        self.booster_ = gpboost.train(
+            {**settings, "seed": self.seed, "num_threads": 1, "verbose": -1},
+            gpboost.Dataset(self.encoder_.transform(X), outcome),
+            num_boost_round=self.trees,
+            gp_model=effects,
+        )
+
+    def _positive(self, X, clusters, effects, unseen):
+        inputs.check_choice("effects", effects, ("mixed", "fixed", "random"))
+        inputs.check_choice("unseen", unseen, (None, "fixed"))
+        inputs.check_rows(X=X, clusters=clusters)
+        ids = np.column_stack(self.clusters_.number(clusters, len(X)))
+        if unseen is None and effects != "fixed" and (ids < 0).any():
+            raise ValueError(
+                "Every cluster must be one of the training rows'. Received: "
+                f"{(ids < 0).any(axis=1).sum()} rows of new ones. Pass unseen='fixed'."
+            )
+        x = self.encoder_.transform(X)
+        link = self.booster_.predict(data=x, group_data_pred=ids, pred_latent=True)
+        parts = {"fixed": link["fixed_effect"], "random": link["random_effect_mean"]}
+        return expit(sum(parts.values()) if effects == "mixed" else parts[effects])
+
+
+def _import_gpboost():
+    try:
+        import gpboost
+    except ImportError as error:
+        raise ImportError(
+            "GPBoost must be installed: pip install 'fairmedl_lite[gpboost]'."
+        ) from error
+    return gpboost
+
+
+def _attribute(sensitive_features, name):
+    """The groups of one attribute as an array, none missing."""
+    table = pd.DataFrame(sensitive_features)
+    if name not in table:
+        raise ValueError(
+            f"sensitive_features must have the attribute {name!r}. Received: {list(table)}. "
+            "Pass a DataFrame with a column of this name."
+        )
+    return inputs.check_labels(table[name], f"sensitive attribute {name!r}").to_numpy()
+
+
+def _rows(part, positions):
+    return None if part is None else _safe_indexing(part, positions)
