@@ -11,6 +11,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_list_like
 from sklearn.base import clone
 from tqdm import tqdm
 
@@ -151,12 +152,12 @@ class _Fit:
 
 
 def _held_out(unseen_clusters, seed):
-    """The labels, or the share, of the clusters that this seed holds out."""
+    """The sorted labels, or the share, of the clusters that this seed holds out."""
     if callable(unseen_clusters):
         unseen_clusters = unseen_clusters(seed)
-    elif np.ndim(unseen_clusters) != 0 and any(np.ndim(part) for part in unseen_clusters):
+    elif is_list_like(unseen_clusters) and any(map(is_list_like, unseen_clusters)):
         unseen_clusters = unseen_clusters[seed % len(unseen_clusters)]
-    return unseen_clusters if np.ndim(unseen_clusters) == 0 else list(unseen_clusters)
+    return sorted(unseen_clusters, key=str) if is_list_like(unseen_clusters) else unseen_clusters
 
 
 def _hash_data(data, keep_together):

@@ -1,0 +1,362 @@
+"""The experiment engine: what it measures, what it writes, and that a killed run goes on."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from conftest import make_rows
+from pandas.testing import assert_frame_equal
+from scipy.special import expit
+from sklearn.base import BaseEstimator
+from sklearn.metrics import roc_auc_score
+
+from fairmedl_lite.datasets import Swap
+from fairmedl_lite.experiments import compare
+from fairmedl_lite.metrics import fairness_report, youden_threshold
+from fairmedl_lite.splits import split
+from fairmedl_lite.swap import attribute_swap
+
+UNSEEN = {"unseen_clusters": ["east"]}
+
+
+class Quick(BaseEstimator):
+    """A noisy slope and each cluster's mean outcome: three predictions, in no time."""
+
+    def __init__(self, slope=1.0, random_effects="intercept", log=None, broken=None, seed=0):
+        self.slope = slope
+        self.random_effects = random_effects
+        self.log = log
+        self.broken = broken
+        self.seed = seed
+
+    def fit(self, X, y, *, clusters, sensitive_features):
+        if self.log:
+            time.sleep(0.05)
+            with open(self.log, "a") as file:
+                file.write(f"{self.slope} {self.seed}\n")
+        if self.broken and Path(self.broken).exists():
+            raise FloatingPointError("the loss is not a number")
+        self.means_ = (y - y.mean()).groupby(clusters).mean()
+        self.noise_ = np.random.default_rng(self.seed).normal()
+        return self
+
+    def predict(self, X, *, clusters, effects="mixed", unseen=None):
+        parts = {
+            "fixed": self.slope * X["score"] + self.noise_ * (X["sex"] == "f"),
+            "random": 3 * clusters.map(self.means_).fillna(0.0),
+        }
+        chosen = parts.values() if effects == "mixed" else [parts[effects]]
+        return sum(chosen).to_numpy()
+
+    def predict_proba(self, X, **options):
+        positive = expit(self.predict(X, **options))
+        return np.column_stack([1 - positive, positive])
+
+
+class Decider(Quick):
+    """Decides by the person's group."""
+
+    def predict_decisions(self, X, *, clusters, sensitive_features, effects, unseen):
+        return (sensitive_features["sex"] == "f").astype(int).to_numpy()
+
+
+class Regressor(Quick):
+    predict_proba = property()  # hides that of its parent
+
+
+def make_data(rows=900):
+    data = make_rows(rows)
+    x = data.x.assign(sex=data.sensitive["sex"])
+    return replace(data, x=x, swaps={"sex": Swap("sex", {"f": "f", "m": "m"})})
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data()
+
+
+def study(output, log):
+    """Two models, four seeds, two processes: what the kill test runs and kills."""
+    models = {"gentle": Quick(0.5, None, log), "steep": Quick(2.0, log=log)}
+    options = {"measure": auroc_alone, "swap_rows": 0} | UNSEEN
+    return compare(models, make_data(), seeds=range(4), output=output, jobs=2, **options)
+
+
+def run(models, data, **options):
+    options = {"seeds": [3], "jobs": 1} | UNSEEN | options
+    return compare(models, data, **options)
+
+
+def timeless(table):
+    return table[table["metric"] != "seconds"].reset_index(drop=True)
+
+
+def pick(table, **wanted):
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    return table
+
+
+def value(table, **wanted):
+    return pick(table, **{"effects": "mixed", "group": ""} | wanted)["value"].item()
+
+
+def auroc_alone(rows, score, decisions):
+    return [("", "auroc", "", "", roc_auc_score(rows.y, score))]
+
+
+def count_rows(rows, score, decisions):
+    """A measure of one's own: how many rows of each cluster."""
+    return [("", "rows", "", *pair) for pair in rows.clusters.value_counts().items()]
+
+
+@pytest.fixture(scope="module")
+def cut(data):
+    return split(data, seed=3, **UNSEEN)
+
+
+@pytest.fixture(scope="module")
+def table(data):
+    return run({"quick": Quick(), "plain": Quick(random_effects=None)}, data)
+
+
+@pytest.fixture(scope="module")
+def model(cut):
+    train = cut.train
+    return Quick(seed=3).fit(train.x, train.y, clusters=train.clusters, sensitive_features=None)
+
+
+def scores(model, rows, effects="mixed"):
+    return model.predict_proba(rows.x, clusters=rows.clusters, effects=effects)[:, 1]
+
+
+@pytest.mark.parametrize("effects", ["fixed", "random", "mixed"])
+def test_figures_of_seen_clusters_are_those_of_the_metrics(table, model, cut, effects):
+    rows = pick(table, model="quick", part="seen", effects=effects)
+    test, score = cut.test_seen, scores(model, cut.test_seen, effects)
+    assert value(rows, metric="auroc", effects=effects) == roc_auc_score(test.y, score)
+    threshold = youden_threshold(cut.validation.y, scores(model, cut.validation, effects))
+    options = {"sensitive_features": test.sensitive, "threshold": threshold}
+    report = fairness_report(test.y, score, **options).set_index(["attribute", "metric"])
+    key = {"threshold": "youden", "attribute": "band", "effects": effects}
+    for name, column in {"sd": "sd", "worst": "worst_rate"}.items():
+        expected = report.loc[("band", "tpr"), column]
+        assert value(rows, metric=f"tpr_{name}", **key) == expected
+
+
+def test_three_predictions_with_random_effects_and_one_without(table):
+    parts = table[table["effects"] != ""].groupby(["model", "part"])["effects"].unique()
+    assert {key: set(names) for key, names in parts.items()} == {
+        ("quick", "seen"): {"mixed", "fixed", "random"},
+        ("quick", "unseen"): {"mixed", "fixed"},
+        ("plain", "seen"): {"mixed"},
+        ("plain", "unseen"): {"mixed"},
+    }
+
+
+def test_at_the_equal_rate_as_many_are_positive_as_truly_are(data):
+    table = run({"quick": Quick()}, data, rows="validation")
+    rate = split(data, seed=3, **UNSEEN).validation.y.mean()
+    rates = pick(table, metric="positive_rate", attribute="", threshold="equal_rate")
+    assert rates["value"].iloc[0] == pytest.approx(rate, abs=1e-12)
+    assert set(table["part"]) == {"train", "validation"}
+
+
+def test_the_swap_is_that_of_the_metrics(table, model, cut):
+    test = cut.test_unseen  # fewer rows than swap_rows
+    report = attribute_swap(
+        model, test.x, "sex", ["f", "m"], clusters=test.clusters, effects="fixed"
+    )
+    wanted = {"model": "quick", "part": "unseen", "effects": "fixed", "metric": "attribute_swap"}
+    assert value(table, **wanted) == report["change"] > 0
+
+
+def test_rows_of_a_swap_can_be_capped_and_left_out(data):
+    capped, again = (run({"quick": Quick()}, data, swap_rows=20) for _ in range(2))
+    assert_frame_equal(timeless(capped), timeless(again))
+    none = run({"quick": Quick()}, data, swap_rows=0)
+    swaps = "attribute_swap"
+    assert swaps in set(capped["metric"]) and swaps not in set(none["metric"])
+
+
+def test_how_much_is_tested_to_how_much_trained(table, cut):
+    rows = pick(table, model="plain", metric="test_to_train").set_index("part")["value"]
+    assert rows["seen"] == len(cut.test_seen) / len(cut.train)
+    assert rows["unseen"] == 1 / 2  # clusters
+
+
+def test_a_model_may_decide_itself(data, cut):
+    table = run({"decider": Decider()}, data)
+    seen = pick(table, part="seen", effects="mixed")
+    assert set(seen["threshold"]) == {"", "own"}
+    rate = (cut.test_seen.sensitive["sex"] == "f").mean()
+    assert value(seen, metric="positive_rate", attribute="") == rate
+
+
+def test_a_regression_has_its_own_figures(data):
+    numbers = replace(data, y=data.x["score"] + 1.0, task="regression")
+    table = run({"line": Regressor(random_effects=None)}, numbers)
+    seen = pick(table, part="seen", effects="mixed")
+    assert set(seen["threshold"]) == {""}
+    names = {"mse", "r2", "mse_sd", "mean_prediction_sd", "mean_residual_sd", "attribute_swap"}
+    assert names <= set(seen["metric"])
+    noise = np.random.default_rng(3).normal()
+    assert value(seen, metric="attribute_swap") == pytest.approx(abs(noise))
+
+
+def test_a_seed_or_a_random_state_is_set(data):
+    seeds = run({"quick": Quick(seed=9)}, data, seeds=[3, 4], measure=count_rows)
+    assert set(seeds["error"]) == {""}
+    swaps = pick(seeds, metric="attribute_swap", part="seen", effects="mixed")["value"]
+    expected = run({"quick": Quick(seed=4)}, data, seeds=[4], measure=count_rows)
+    assert swaps.iloc[1] == value(expected, metric="attribute_swap", part="seen")
+    assert swaps.iloc[0] != swaps.iloc[1]
+
+
+@pytest.mark.parametrize(
+    "unseen_clusters",
+    [
+        [["east"], ["north", "south"]],
+        lambda seed: ["east"] if seed % 2 == 0 else ["north", "south"],
+    ],
+)
+def test_held_out_clusters_rotate_with_the_seed(data, unseen_clusters):
+    options = {"unseen_clusters": unseen_clusters, "measure": count_rows}
+    table = run({"quick": Quick()}, data, seeds=[4, 5], **options)
+    unseen = pick(table, metric="rows", part="unseen", effects="mixed")
+    labels = unseen.groupby("seed")["group"].unique()
+    assert {seed: set(names) for seed, names in labels.items()} == {
+        4: {"east"},
+        5: {"north", "south"},
+    }
+
+
+def test_keep_together_reaches_the_split(data):
+    person = np.arange(len(data)) // 2
+    table = run({"quick": Quick()}, data, keep_together=person, measure=count_rows)
+    expected = split(data, seed=3, keep_together=person, **UNSEEN).test_seen.clusters
+    seen = pick(table, metric="rows", part="seen", effects="mixed").set_index("group")["value"]
+    assert seen.to_dict() == expected.value_counts().to_dict()
+
+
+def test_a_fit_that_fails_is_a_row_and_is_tried_again(data, tmp_path):
+    marker, output = tmp_path / "broken", tmp_path / "fits"
+    marker.touch()
+    models = {"good": Quick(), "bad": Quick(broken=str(marker))}
+    with pytest.warns(UserWarning, match="1 of 2 fits failed.*'bad' at seed 3: FloatingPoint"):
+        table = run(models, data, output=output)
+    (row,) = pick(table, model="bad").to_dict("records")
+    assert row["metric"] == "error" and np.isnan(row["value"])
+    assert row["error"] == "FloatingPointError: the loss is not a number"
+    marker.unlink()
+    mended = run(models, data, output=output)
+    assert_frame_equal(timeless(mended), timeless(run(models, data)))
+
+
+def fitted(log):
+    return sorted(log.read_text().split("\n")[:-1])
+
+
+def test_a_file_cut_anywhere_goes_on_without_losing_or_repeating_a_fit(data, tmp_path):
+    log, output = tmp_path / "log", tmp_path / "fits"
+    models = {"one": Quick(log=str(log)), "two": Quick(2.0, log=str(log))}
+    options = {"seeds": [1, 2], "output": output, "measure": auroc_alone, "swap_rows": 0}
+    whole = run(models, data, **options)
+    content, all_fits = output.read_bytes(), fitted(log)
+    assert_frame_equal(whole, run(models, data, **options))
+    lines = content.splitlines(keepends=True)
+    for cut_at in (0, 5, len(lines[0]) - 1, len(lines[0]), len(lines[0]) + 40, len(content) - 1):
+        output.write_bytes(content[:cut_at])
+        log.unlink()
+        again = run(models, data, **options)
+        assert_frame_equal(timeless(again), timeless(whole))
+        assert len(fitted(log)) == 4 - content[:cut_at].count(b"\n")
+        assert len(output.read_bytes().splitlines()) == len(all_fits) == 4
+
+
+def test_models_and_seeds_can_be_added(data, tmp_path):
+    log = tmp_path / "log"
+    models = {"one": Quick(log=str(log)), "two": Quick(2.0, log=str(log))}
+    run({"two": models["two"]}, data, seeds=[2], output=tmp_path / "fits")
+    table = run(models, data, seeds=[1, 2], output=tmp_path / "fits")
+    assert len(fitted(log)) == 4
+    assert_frame_equal(timeless(table), timeless(run(models, data, seeds=[1, 2])))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"models": {"quick": Quick(1.5)}}, "'quick' at seed 3 has other model"),
+        ({"models": {"other": Quick()}}, "'quick' at seed 3, which is not asked for"),
+        ({"seeds": [4]}, "'quick' at seed 3, which is not asked for"),
+        ({"data": make_data(600)}, "has other data"),
+        ({"unseen_clusters": ["north"]}, "has other unseen_clusters"),
+        ({"swap_rows": 5, "rows": "validation"}, "has other measures"),
+        ({"keep_together": np.arange(900) // 2}, "has other data"),
+    ],
+)
+def test_a_file_of_other_settings_is_refused(data, tmp_path, change, message):
+    asked = {"models": {"quick": Quick()}, "data": data, "output": tmp_path / "fits"}
+    run(**asked)
+    with pytest.raises(ValueError, match=f"output must be a new file, .*{message}"):
+        run(**asked | change)
+
+
+@pytest.mark.parametrize("content", ["model,seed\nquick,3\n", "a note without an end"])
+def test_a_file_that_is_none_of_ours_is_left_alone(data, tmp_path, content):
+    output = tmp_path / "fits"
+    output.write_text(content)
+    with pytest.raises(ValueError, match="output must be a new file"):
+        run({"quick": Quick()}, data, output=output)
+    assert output.read_text() == content
+
+
+def test_rows_must_be_known(data):
+    with pytest.raises(ValueError, match="rows must be one of"):
+        run({"quick": Quick()}, data, rows="train")
+
+
+def test_a_dask_cluster_gives_the_same_table(data, monkeypatch):
+    from distributed import Client, LocalCluster
+
+    options = {"seeds": [1, 2], "swap_rows": 20}
+    local = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**local) as cluster, Client(cluster), joblib.parallel_config("dask"):
+        table = run({"quick": Quick()}, data, jobs=2, **options)
+    assert_frame_equal(timeless(table), timeless(run({"quick": Quick()}, data, **options)))
+
+
+def start(output, log):
+    code = f"import test_experiments as test; test.study(test.Path({str(output)!r}), {str(log)!r})"
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TQDM_DISABLE": "1"}
+    return subprocess.Popen(command, env=environment, start_new_session=True)
+
+
+def written(output):
+    return output.read_bytes().count(b"\n") if output.exists() else 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_run_goes_on_to_the_table_of_an_unbroken_one(tmp_path):
+    output, log, chance = tmp_path / "fits", tmp_path / "log", random.Random()
+    for target in (1, 4):
+        process = start(output, log)
+        while written(output) < target and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.1))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    before = written(output)
+    table = study(output, str(log))
+    unbroken = study(None, None)
+    assert before >= 4 and written(output) == 8
+    assert_frame_equal(timeless(table), timeless(unbroken))
