@@ -34,6 +34,8 @@ _HOME = {
     "decomposition": ["disparity_split", "within_between"],
     "calibration": ["calibration_report"],
     "unseen": ["calibration_table", "membership_report", "new_cluster_report"],
+    "experiments": ["compare"],
+    "inference": ["holm", "interval", "paired", "paper_table", "summarise"],
     "plots": ["Figure", "plot_calibration", "plot_cluster_effects", "plot_group_rates"],
     "teaching": ["guess"],
 }
