@@ -13,8 +13,9 @@ import numpy as np
 from ladder import UNSEEN
 
 from fairmedl_lite import ladder, load_adult, split
+from fairmedl_lite.cells import cell_codes, cell_shares
 from fairmedl_lite.inputs import TableEncoder, check_groups
-from fairmedl_lite.models import FairMEDL, balanced_targets
+from fairmedl_lite.models import FairMEDL
 from fairmedl_lite.training import NETWORK, compile_model
 
 PAIRS, EPOCHS = 5, 20
@@ -30,11 +31,11 @@ def arrays():
         "x": TableEncoder().fit(data.x).transform(data.x),
         "clusters": (data.clusters.astype("category").cat.codes.to_numpy("int32"),),
     }
-    targets = balanced_targets(codes, outcome, counts)
-    return x, {"outcome": outcome[:, None], "groups": targets}, counts
+    cells = cell_codes(codes, outcome.astype(int), counts)
+    return x, {"outcome": outcome[:, None], "cells": cells}, counts
 
 
-def compiled(settings, x, counts):
+def compiled(settings, x, cells, counts):
     """A model in the settings of one rung, ready to fit."""
     names = ("hidden", "cluster_adversary", "fairness", "fairness_on")
     effects = settings.random_effects
@@ -47,6 +48,8 @@ def compiled(settings, x, counts):
         **{name: getattr(settings, name) for name in names},
     )
     model.build({"x": (None, x["x"].shape[1]), "clusters": ((None,),)})
+    if model.debiasing:
+        model.debiasing.cell_shares.assign(cell_shares(cells, model.debiasing.shape))
     steps = math.ceil(len(x["x"]) / NETWORK.batch_size)
     compile_model(model, steps, NETWORK.learning_rate)
     return model
@@ -62,8 +65,8 @@ def main():
     x, y, counts = arrays()
     rungs = ladder()
     names = ("NNet", "Fair MEDL-NNet")
-    models = [compiled(rungs[name], x, counts) for name in names]
-    targets = [{"outcome": y["outcome"]}, y]  # the plain network is not made to carry groups
+    models = [compiled(rungs[name], x, y["cells"], counts) for name in names]
+    targets = [{"outcome": y["outcome"]}, y]  # the plain network is not made to carry cells
     fits = list(zip(models, targets, strict=True))
     first = [seconds(model, x, target, 1) for model, target in fits]
     pairs = [[seconds(model, x, target, EPOCHS) for model, target in fits] for _ in range(PAIRS)]

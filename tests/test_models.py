@@ -7,17 +7,11 @@ from scipy.special import expit, log_softmax, logit
 from scipy.stats import norm
 from sklearn.metrics import log_loss
 
+from fairmedl_lite.cells import cell_codes, cell_shares, outcome_levels
+from fairmedl_lite.debiasing import FORMS
 from fairmedl_lite.families import Bernoulli, Gaussian
 from fairmedl_lite.layers import SPEED
-from fairmedl_lite.models import (
-    ClusterPredictor,
-    FairMEDL,
-    FairnessAdversary,
-    attribute_weights,
-    balanced_targets,
-    mix,
-    outcome_levels,
-)
+from fairmedl_lite.models import ClusterPredictor, FairMEDL, mix
 
 ROWS, COLUMNS, CLUSTERS, GROUPS = 30, 3, 4, (2, 3)
 SETTINGS = {
@@ -32,12 +26,13 @@ SETTINGS = {
     "kl_weight": 0.9,
 }
 OFF = {"random_effects": (), "cluster_adversary": 0, "fairness": 0}
+EFFECTS = {"random_effects": ("slopes",)}
 
 
 # The mixed effects model, its Gaussian form, and two cluster variables, one with named slopes.
 CASES = {
     "bernoulli": {},
-    "gaussian": {"family": "gaussian"},
+    "gaussian": {"family": "gaussian", "level_weights": (0.25,) * 4},
     "two variables": {"num_clusters": (CLUSTERS, 3), "random_effects": ("slopes", (0, 2))},
 }
 
@@ -53,7 +48,8 @@ def make_batch(num_clusters=(CLUSTERS,), family="bernoulli", **_):
     }
     if family == "gaussian":
         outcome += random.normal(size=ROWS).astype("float32")
-    y = {"outcome": outcome[:, None], "groups": balanced_targets(groups, outcome, GROUPS)}
+    cells = cell_codes(groups, outcome_levels(outcome)[0], GROUPS)
+    y = {"outcome": outcome[:, None], "cells": cells}
     return x, y, random.random(ROWS).astype("float32")
 
 
@@ -71,6 +67,9 @@ def build(kind=FairMEDL, narrow=True, **settings):
         weight.assign(random.normal(0, 0.7, weight.shape))
     for layer in model.random_effects:
         set_effects(layer, random, narrow)
+    if model.debiasing:
+        cells = make_batch(**model.config)[1]["cells"]
+        model.debiasing.cell_shares.assign(cell_shares(cells, model.debiasing.shape))
     return model
 
 
@@ -104,7 +103,7 @@ def dense(layer, inputs):
 def by_hand(model, batch):
     """Loss terms of each row and the KL, from the weights alone."""
     x, y, _ = batch
-    y = {name: part.astype("float64") for name, part in y.items()}
+    outcome = y["outcome"][:, 0].astype("float64")
     first = np.maximum(dense(model.hidden_layers[0], x["x"]), 0)
     second = np.maximum(dense(model.hidden_layers[1], first), 0)
     predictions = {"fixed": dense(model.fixed_head, second)[:, 0]}
@@ -113,13 +112,12 @@ def by_hand(model, batch):
     effects = [effects_by_hand(layer, slopes[kind], ids) for layer, kind, ids in parts]
     predictions["mixed"] = predictions["fixed"] + sum(random for random, _ in effects)
     terms = {
-        name: -log_likelihood(model, name, y["outcome"][:, 0], value)
-        for name, value in predictions.items()
+        name: -log_likelihood(model, name, outcome, value) for name, value in predictions.items()
     }
     hidden = np.concatenate([first, second], axis=1)
     terms["cluster_adversary"] = clusters_by_hand(model, hidden, x["clusters"])
     for number, (name, value) in enumerate(predictions.items()):
-        terms[f"fairness_{name}"] = fairness_by_hand(model, number, value, y)
+        terms[f"fairness_{name}"] = fairness_by_hand(model, number, value, outcome, y["cells"])
     terms["kl"] = sum(kl for _, kl in effects)
     return terms
 
@@ -156,22 +154,34 @@ def clusters_by_hand(model, hidden, clusters):
     return total
 
 
-def fairness_by_hand(model, number, value, y):
-    adversary = model.fairness_adversary
+def fairness_by_hand(model, number, value, outcome, cells):
+    adversary = model.debiasing
     if model.config["family"] == "bernoulli":
         decision = 2 * expit(3 * (value - logit(0.3))) - 1
     else:
         decision = np.tanh(value)
-    outcome = y["outcome"][:, 0]
     hidden = np.column_stack([np.ones(ROWS), decision, outcome, decision * outcome])
     hidden = hidden @ array(adversary.hidden_kernel)[number]
     scores = np.maximum(hidden, 0) @ array(adversary.head_kernel)[number]
     scores = scores.reshape(ROWS, len(GROUPS), max(GROUPS))
     total = 0
     for attribute, count in enumerate(GROUPS):
-        log_p = log_softmax(scores[:, attribute, :count], axis=1)
-        total -= np.sum(y["groups"][:, attribute, :count] * log_p, axis=1)
+        level, group = np.divmod(cells[:, attribute], max(GROUPS))
+        log_p = log_softmax(scores[:, attribute, :count], axis=1)[np.arange(ROWS), group]
+        weight = (count - 1) / 1.5 * balanced(level, group, model.config["level_weights"])
+        total -= weight * log_p
     return total / len(GROUPS)
+
+
+def balanced(level, group, level_weights):
+    """What each row weighs: its level's weight, shared among groups and then among rows."""
+    weight = np.zeros(ROWS)
+    for number, level_weight in enumerate(level_weights):
+        groups = np.unique(group[level == number])
+        for each in groups:
+            rows = (level == number) & (group == each)
+            weight[rows] = level_weight / len(groups) / rows.mean()
+    return weight
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -241,6 +251,8 @@ def test_outputs_add_up_and_adversaries_speak_only_in_training(batch):
         (OFF | {"family": "gaussian", "random_effects": ("slopes",)}, 6 + 3 + 2),
         (OFF | {"cluster_adversary": 0.1}, 6 + 3),
         (OFF | {"fairness": 0.1}, 6 + 2),
+        (OFF | {"fairness": 0.1, "debias": "correlation"}, 6),
+        (OFF | {"fairness": 0.1, "debias": "equalized_odds"}, 6),
         ({}, 6 + 3 + 3 + 2),
         (OFF | {"hidden": ()}, 2),
     ],
@@ -290,7 +302,7 @@ def step(batch, settings):
 
 
 def split_sides(model):
-    adversaries = [part for part in (model.cluster_adversary, model.fairness_adversary) if part]
+    adversaries = [part for part in (model.cluster_adversary, model.debiasing) if part]
     theirs = [weight for part in adversaries for weight in part.trainable_variables]
     ids = {id(weight) for weight in theirs}
     return [weight for weight in model.trainable_variables if id(weight) not in ids], theirs
@@ -327,6 +339,53 @@ def test_the_weight_scales_what_the_network_does_and_not_the_adversary(batch, se
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("fairness_on", [("fixed",), ("mixed",), ("fixed", "mixed")])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_of_debiasing_adds_its_own_loss_of_what_it_reads(batch, form, fairness_on):
+    model = build(**OFF | {"fairness": 0.4, "debias": form, "fairness_on": fairness_on} | EFFECTS)
+    assert isinstance(model.debiasing, FORMS[form]) and model.debiasing.weight == 0.4
+    twin = FORMS[form].from_config(model.debiasing.get_config())
+    twin.build()
+    twin.set_weights(model.debiasing.get_weights())
+    loss, outputs = loss_of(model, batch, batch[2])
+    y = batch[1]
+    predictions = np.stack([outputs[name] for name in fairness_on])
+    expected = np.asarray(twin.loss(predictions, y["outcome"], y["cells"], batch[2]))
+    logged = {name: float(metric.result()) for name, metric in model.term_metrics.items()}
+    found = {name: value for name, value in logged.items() if name.startswith("fairness")}
+    names = [f"fairness_{name}" for name in fairness_on]
+    assert found == pytest.approx(dict(zip(names, expected, strict=True)), rel=1e-4)
+    rest = logged["mixed"] + 0.6 * logged["fixed"] + 0.9 * logged["kl"]
+    assert loss == pytest.approx(rest + sum(expected), rel=1e-4)
+
+
+def test_without_random_effects_debiasing_reads_the_one_prediction_once():
+    model = FairMEDL(**SETTINGS | {"random_effects": ()})
+    assert model.readers == ("fixed",) and model.debiasing.readers == 1
+
+
+def penalty(model, batch):
+    """The debiasing of a batch by a layer that has seen no other."""
+    layer = type(model.debiasing).from_config(model.debiasing.get_config())
+    layer.build()
+    layer.cell_shares.assign(model.debiasing.cell_shares)
+    y, y_pred = batch[1], model(batch[0])
+    predictions = np.stack([y_pred[name] for name in model.readers])
+    return float(np.sum(layer.loss(predictions, y["outcome"], y["cells"], np.ones(ROWS, "f4"))))
+
+
+@pytest.mark.parametrize("form", ["correlation", "equalized_odds"])
+def test_a_step_lowers_the_penalty_and_a_penalty_has_nothing_to_train(batch, form):
+    model, before, after = step(batch, {"fairness": 1.0, "debias": form} | EFFECTS)
+    assert not before[1]
+    losses = []
+    for values in (before[0], after[0]):
+        for weight, value in zip(model.trainable_variables, values, strict=True):
+            weight.assign(value)
+        losses.append(penalty(model, batch))
+    assert losses[1] < losses[0]
+
+
 def test_same_seed_same_initial_weights_and_config_round_trip():
     model = FairMEDL(**SETTINGS, seed=3)
     again = FairMEDL.from_config(model.get_config())
@@ -336,65 +395,8 @@ def test_same_seed_same_initial_weights_and_config_round_trip():
     assert again.get_config() == model.get_config()
     for one, two in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
-    assert not np.allclose(model.get_weights()[0], other.get_weights()[0])
-
-
-def test_balanced_targets_by_hand():
-    groups = np.array([[0], [0], [0], [1], [1], [0]])
-    outcome = np.array([1, 1, 1, 1, 0, 0])
-    # Of a weight of 6, positives carry 4.5: 2.25 for three rows, 2.25 for one; negatives .75 each.
-    expected = [[0.75, 0], [0.75, 0], [0.75, 0], [0, 2.25], [0, 0.75], [0.75, 0]]
-    np.testing.assert_allclose(balanced_targets(groups, outcome, [2])[:, 0], expected)
-
-
-def test_an_attribute_weighs_what_its_differences_are():
-    np.testing.assert_allclose(attribute_weights([2, 4, 5]), [3 / 8, 9 / 8, 12 / 8])
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_groups_of_one_outcome_weigh_the_same(weighted):
-    random = np.random.default_rng(2)
-    groups = np.column_stack([random.choice(3, 500, p=[0.8, 0.15, 0.05]), random.choice(2, 500)])
-    outcome = random.integers(0, 2, 500)
-    outcome[groups[:, 0] == 2] = 0  # a cell that does not occur
-    weight = random.random(500) if weighted else np.ones(500)
-    weight /= weight.mean()
-    targets = balanced_targets(groups, outcome, [3, 2], weight if weighted else None)
-    assert targets.shape == (500, 2, 3) and not targets[:, 1, 2].any()
-    shares = {0: [[1 / 12, 1 / 12, 1 / 12], [3 / 8, 3 / 8, 0]], 1: [[1 / 8, 1 / 8], [3 / 8, 3 / 8]]}
-    for attribute, attribute_weight in enumerate((4 / 3, 2 / 3)):
-        of_row = targets[:, attribute].sum(axis=1) * weight
-        for y in (0, 1):
-            rows = outcome == y
-            sums = np.bincount(groups[rows, attribute], of_row[rows], len(shares[attribute][y]))
-            expected = 500 * attribute_weight * np.array(shares[attribute][y])
-            np.testing.assert_allclose(sums, expected, rtol=1e-4)
-
-
-def test_cells_whose_rows_all_weigh_zero_weigh_nothing():
-    groups, outcome = np.array([[0], [1], [0], [1]]), np.array([0, 0, 1, 1])
-    targets = balanced_targets(groups, outcome, [2], np.array([1, 0, 1, 2]))
-    np.testing.assert_allclose(targets[:, 0], [[1, 0], [0, 0], [1.5, 0], [0, 0.75]])
-
-
-def test_a_continuous_outcome_is_cut_at_its_quartiles():
-    level, shares = outcome_levels(np.array([5.0, 1.0, 2.0, 8.0, 3.0, 4.0, 6.0, 7.0]))
-    assert level.tolist() == [2, 0, 0, 3, 1, 1, 2, 3] and shares == (0.25,) * 4
-
-
-def test_levels_that_ties_leave_empty_are_left_out():
-    level, shares = outcome_levels(np.array([0.0] * 6 + [1.0, 2.0]))  # cuts at 0 and .25
-    assert level.tolist() == [0] * 6 + [1, 1] and shares == (0.5, 0.5)
-
-
-def test_balanced_targets_of_a_continuous_outcome_by_hand():
-    groups = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 1]]).reshape(-1, 1)
-    targets = balanced_targets(groups, np.arange(16.0), [2])[:, 0].reshape(4, 4, 2)
-    # Each quarter of the rows has a weight of 4, of which each group that occurs has the same.
-    np.testing.assert_allclose(targets[0], [[2 / 3, 0], [2 / 3, 0], [2 / 3, 0], [0, 2]])
-    np.testing.assert_allclose(targets[1], [[1, 0]] * 4)
-    np.testing.assert_allclose(targets[2], [[0, 1], [0, 1], [1, 0], [1, 0]])
-    np.testing.assert_allclose(targets[3], [[2, 0], [0, 2 / 3], [0, 2 / 3], [0, 2 / 3]])
+    kernel, others = (array(each.hidden_layers[0].kernel) for each in (model, other))
+    assert not np.allclose(kernel, others)
 
 
 @pytest.mark.parametrize("value", [-800.0, -3.0, 0.0, 0.5, 800.0])
@@ -419,51 +421,6 @@ def test_gaussian_loss_is_the_negative_log_likelihood_at_each_predictions_scale(
 def test_what_fairness_is_asked_of_is_the_decision_around_the_base_rate():
     assert Bernoulli(0.2).threshold == pytest.approx(logit(0.2))
     assert Gaussian().threshold == 0
-
-
-@pytest.fixture
-def adversary():
-    return FairnessAdversary(GROUPS, threshold=logit(0.25), sharpness=3, readers=2, seed=0)
-
-
-def read(adversary, logits, outcome=None):
-    outcome = np.ones((ROWS, 1), "float32") if outcome is None else outcome
-    return np.asarray(adversary(logits.astype("float32"), outcome))
-
-
-@pytest.fixture(scope="module")
-def logits():
-    return np.random.default_rng(4).normal(size=(2, ROWS, 1))
-
-
-def test_fairness_adversary_speaks_of_real_groups_only(adversary, logits):
-    p = np.exp(read(adversary, logits))
-    assert p.shape == (2, ROWS, 2, 3)
-    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-5)
-    assert not p[:, :, 0, 2].any() and (p[:, :, 1] > 0).all()
-
-
-def test_fairness_adversaries_share_nothing(adversary, logits):
-    before = read(adversary, logits)
-    changed = logits.copy()
-    changed[1] += 1
-    after = read(adversary, changed)
-    np.testing.assert_array_equal(after[0], before[0])
-    assert not np.allclose(after[1], before[1])
-
-
-def test_fairness_adversary_reads_outcome_and_a_bounded_decision(adversary, logits):
-    zeros = np.zeros((ROWS, 1), "float32")
-    assert not np.allclose(read(adversary, logits, zeros), read(adversary, logits))
-    np.testing.assert_allclose(
-        read(adversary, 1e3 * np.sign(logits)), read(adversary, 1e6 * np.sign(logits)), atol=1e-6
-    )
-
-
-def test_fairness_adversary_config_round_trip(adversary):
-    again = FairnessAdversary.from_config(adversary.get_config())
-    assert again.get_config() == adversary.get_config()
-    assert again.reversal.weight == adversary.weight
 
 
 def test_cluster_predictor_gives_shares_and_comes_back_from_its_config(batch):
