@@ -5,11 +5,13 @@ from sklearn.metrics import roc_auc_score
 
 from fairmedl_lite import metrics, regression_metrics
 from fairmedl_lite.decomposition import disparity_split
+from fairmedl_lite.random_spread import random_effect_spread
 from fairmedl_lite.spread import MIN_CASES, spread_report
 from fairmedl_lite.swap import attribute_swap
 
 COLUMNS = ("threshold", "metric", "attribute", "group", "value")
 SPREADS = {"sd": "sd", "sd_noise_removed": "sd_noise_removed", "worst": "worst_rate"}
+RANDOM = {"sd_random_effect": "sd_rate"}
 DISPARITIES = ("within", "between", "total")
 
 
@@ -31,7 +33,7 @@ def measure(rows, score, decisions):
         - of each group with 20 cases, at each threshold, `tpr`, `fpr` and `positive_rate`; for a
           regression `mse`, `mean_prediction` and `mean_residual`;
         - of these, for each attribute, `..._sd`, `..._sd_noise_removed` and `..._worst`, as in
-          `fairness_report`;
+          `fairness_report`, and `..._sd_random_effect`, the `sd_rate` of `random_effect_spread`;
         - `disparity_within`, `disparity_between`, `disparity_total` of each group, as in
           `disparity_split`, at the rows' own positive rate.
     """
@@ -88,9 +90,10 @@ def _of_decisions(rows, decision):
 def _of_groups(rates):
     counted = rates[rates["cases"] >= MIN_CASES]
     figures = [(row.metric, row.attribute, row.group, row.rate) for row in counted.itertuples()]
-    for row in spread_report(rates).itertuples():
-        for name, column in SPREADS.items():
-            figures.append((f"{row.metric}_{name}", row.attribute, "", getattr(row, column)))
+    for table, names in ((spread_report(rates), SPREADS), (random_effect_spread(rates), RANDOM)):
+        for row in table.to_dict("records"):
+            key = row["metric"], row["attribute"]
+            figures += [(f"{key[0]}_{name}", key[1], "", row[names[name]]) for name in names]
     return figures
 
 

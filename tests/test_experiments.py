@@ -20,7 +20,8 @@ from sklearn.metrics import roc_auc_score
 
 from fairmedl_lite.datasets import Swap
 from fairmedl_lite.experiments import compare
-from fairmedl_lite.metrics import fairness_report, youden_threshold
+from fairmedl_lite.metrics import fairness_report, group_report, youden_threshold
+from fairmedl_lite.random_spread import random_effect_spread
 from fairmedl_lite.splits import split
 from fairmedl_lite.swap import attribute_swap
 
@@ -150,6 +151,9 @@ def test_figures_of_seen_clusters_are_those_of_the_metrics(table, model, cut, ef
     for name, column in {"sd": "sd", "worst": "worst_rate"}.items():
         expected = report.loc[("band", "tpr"), column]
         assert value(rows, metric=f"tpr_{name}", **key) == expected
+    spread = random_effect_spread(group_report(test.y, score, **options))
+    expected = pick(spread, attribute="band", metric="tpr")["sd_rate"].item()
+    assert value(rows, metric="tpr_sd_random_effect", **key) == expected
 
 
 def test_three_predictions_with_random_effects_and_one_without(table):
