@@ -1,139 +1,129 @@
-"""Five probes that only follow the occupation: does a plain network lean on them, and what then?
+"""Five probes that only follow the occupation: which models lean on them, and what then?
 
-    python benchmarks/probes.py
+    python benchmarks/probes.py                # Adult, seeds 0-9
+    python benchmarks/probes.py --data acs     # the American Community Survey: FAIRMEDL_DATA
 
-A probe is the occupation's log odds of a high income plus normal noise of standard deviation .7.
-The log odds come from training rows alone. For a held-out occupation nobody knows them, so they
-are drawn: normal, with the mean and the standard deviation of the seen ones, whatever its labels.
-They are drawn 20 times for each fitted network, and its figures on unseen rows averaged.
-The plain network is fitted without and with the probes on seeds 0-9. A seed changes the split, the
-initial weights and the five of the 14 occupations that are held out, drawn at random.
+A probe is the occupation's log odds of a high income plus normal noise of standard deviation .7
+(fairmedl_lite.add_probes). Each model is fitted without and with the probes. A seed changes the
+split, the initial weights, the probes and the third of the occupations that is held out: on Adult
+five of 14, on the survey nine of 25 major groups. On unseen occupations the probes are drawn 20
+times for each fitted model, and its figures averaged.
 
 An importance is the fall of the AUROC when a block of columns is permuted over the test rows, the
 mean of five permutations (on unseen rows, one for each draw). A block is one column of x, or the
-five probes together; rank 1 of the 13 blocks is the largest fall. The best single probe is ranked
-among all 17 columns.
+five probes together; rank 1 is the largest fall. The best single probe is ranked among all
+columns. All figures are those of the mixed prediction, which on unseen occupations is the fixed
+one.
 
-Intervals are those of benchmarks/ladder.py. On seen occupations the resamples share rows: 20 % of
-them test what 60 % trained. On unseen ones the replicate is the set of held-out occupations, and
-the sets share occupations: five test what nine trained. The table is results/adult_probes.csv.
+Intervals are Nadeau and Bengio's. On seen occupations the resamples share rows; on unseen ones the
+replicate is the set of held-out occupations, and the sets share occupations. MEDL-NNet is fitted
+with other weights of the cluster adversary too: its own is .1.
+
+The table goes to results/adult_probes_ladder.csv, and the plain network's rows of it, in another
+form, to results/adult_probes.csv; those of the survey to results/acs_probes_ladder.csv.
 """
 
+import argparse
 import os
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from ladder import interval
-from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from fairmedl_lite import ladder, load_adult, split
+from fairmedl_lite import ladder, load_acs_income, load_adult, probe_report, split
+from fairmedl_lite.inference import interval
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYS = ["network", "part", "metric", "block"]
-HELD_OUT = 5
-PROBES = [f"probe_{number}" for number in range(1, 6)]
-PERMUTATIONS = 5
-DRAWS = 20
-RATIOS = {"seen": 1 / 3, "unseen": HELD_OUT / 9}  # tested over trained: rows, occupations
+RUNGS = ["NNet", "Fair NNet", "DA-NNet", "MEDL-NNet", "Fair MEDL-NNet"]
+WEIGHTS = [0.03, 0.3, 1.0]
+KEYS = ["model", "probes", "part", "metric", "block"]
+LARGE = {"epochs": 10, "batch_size": 2048, "learning_rate": 4e-3}
+LOAD = {"adult": load_adult, "acs": load_acs_income}
+SETTINGS = {"adult": {}, "acs": LARGE}
+NETWORKS = {
+    "without": "without probes",
+    "with": "with probes",
+    "change": "with minus without",
+}
 
 
-def training_log_odds(train):
-    """Log odds of each seen occupation; half a case more of each class keeps them finite."""
-    table = train.y.groupby(train.clusters).agg(["sum", "size"])
-    return np.log((table["sum"] + 0.5) / (table["size"] - table["sum"] + 0.5))
+def models(settings):
+    """The rungs, and MEDL-NNet with other weights of its cluster adversary."""
+    rungs = ladder(**settings)
+    others = {
+        f"MEDL-NNet, weight {weight:g}": ladder(cluster_adversary=weight, **settings)["MEDL-NNet"]
+        for weight in WEIGHTS
+    }
+    return {name: rungs[name] for name in RUNGS} | others
 
 
-def add_probes(x, clusters, log_odds, random):
-    """The columns of x, and five noisy copies of the log odds of the row's cluster."""
-    noise = 0.7 * random.normal(size=(len(x), len(PROBES)))
-    return x.assign(**dict(zip(PROBES, clusters.map(log_odds).to_numpy() + noise.T, strict=True)))
-
-
-def importance(model, x, y, columns, random, times=PERMUTATIONS):
-    """Mean fall of the AUROC when the rows of these columns are permuted together."""
-    whole = auroc(model, x, y)
-    permuted = [
-        x.assign(**{name: x[name].to_numpy()[order] for name in columns})
-        for order in (random.permutation(len(x)) for _ in range(times))
-    ]
-    return whole - np.mean([auroc(model, one, y) for one in permuted])
-
-
-def auroc(model, x, y):
-    return roc_auc_score(y, model.predict_proba(x)[:, 1])
-
-
-def run_seed(seed):
-    """One row for each network, part and figure."""
+def run(name, model, data, seed):
+    """One row for each figure of one model and seed, with the ratio that its interval takes."""
     warnings.filterwarnings("ignore", message=".*no training row had", category=UserWarning)
-    data = load_adult()
-    random = np.random.default_rng(seed)
-    held_out = list(random.permutation(sorted(data.clusters.unique()))[:HELD_OUT])
-    data = split(data, unseen_clusters=held_out, seed=seed)
-    train, seen, unseen = data.train, data.test_seen, data.test_unseen
-    plain = ladder(seed=seed)["NNet"].fit(train.x, train.y)
-    figures = [("without probes", "seen", "auroc", "", auroc(plain, seen.x, seen.y))]
-    figures += [("without probes", "unseen", "auroc", "", auroc(plain, unseen.x, unseen.y))]
-
-    odds = training_log_odds(train)
-    probed = ladder(seed=seed)["NNet"]
-    probed.fit(add_probes(train.x, train.clusters, odds, random), train.y)
-    x = add_probes(seen.x, seen.clusters, odds, random)
-    rows = [("seen", *row) for row in on_seen(probed, x, seen.y, random)]
-    rows += [("unseen", *row) for row in on_unseen(probed, unseen, held_out, odds, random)]
-    figures += [("with probes", *row) for row in rows]
-    return pd.DataFrame(figures, columns=[*KEYS, "value"]).assign(seed=seed)
-
-
-def on_seen(model, x, y, random):
-    """Rows of metric, block, value: the AUROC, every block's importance, the probes' ranks."""
-    falls = pd.Series({name: importance(model, x, y, [name], random) for name in x})
-    blocks = falls.drop(PROBES)
-    blocks["probes"] = importance(model, x, y, PROBES, random)
-    best = falls.rank(ascending=False)[PROBES].min()
-    ranks = {"probes": blocks.rank(ascending=False)["probes"], "best single probe": best}
-    return [
-        ("auroc", "", auroc(model, x, y)),
-        *(("importance", *item) for item in blocks.items()),
-        *(("rank", *item) for item in ranks.items()),
-    ]
-
-
-def on_unseen(model, part, held_out, odds, random):
-    """Rows of metric, block, value: the AUROC and the probes' importance, over many draws."""
-    areas, falls = [], []
-    for _ in range(DRAWS):
-        drawn = pd.Series(random.normal(odds.mean(), odds.std(), len(held_out)), held_out)
-        x = add_probes(part.x, part.clusters, drawn, random)
-        areas.append(auroc(model, x, part.y))
-        falls.append(importance(model, x, part.y, PROBES, random, times=1))
-    return [("auroc", "", np.mean(areas)), ("importance", "probes", np.mean(falls))]
+    cut = split(data, unseen_clusters=1 / 3, seed=seed)
+    ratios = {
+        "seen": len(cut.test_seen) / len(cut.train),
+        "unseen": cut.test_unseen.clusters.nunique() / cut.train.clusters.nunique(),
+    }
+    table = probe_report(model, cut, seed=seed)
+    return table.assign(model=name, seed=seed, ratio=table["part"].map(ratios))
 
 
 def summarise(runs):
-    """Mean and interval of each figure, and of the change that the probes bring."""
-    auroc = runs[runs["metric"] == "auroc"]
-    wide = auroc.pivot(index=["part", "metric", "block", "seed"], columns="network", values="value")
-    change = (wide["with probes"] - wide["without probes"]).rename("value").reset_index()
-    runs = pd.concat([runs, change.assign(network="with minus without")])
-    tables = [
-        rows.groupby(KEYS, sort=False)["value"].apply(interval, ratio=RATIOS[part]).unstack()
-        for part, rows in runs.groupby("part", sort=False)
+    """Mean and interval of each figure."""
+    rows = [
+        dict(zip(KEYS, key, strict=True))
+        | interval(group["value"], group["ratio"].mean()).to_dict()
+        for key, group in runs.groupby(KEYS, sort=False)
     ]
-    return pd.concat(tables).reset_index().astype({"resamples": int})
+    return pd.DataFrame(rows).astype({"resamples": int})
+
+
+def plain_network(table):
+    """The rows of NNet, as lesson 01 reads them: one column's importance each, no probe's."""
+    rows = table[(table["model"] == "NNet") & ~table["block"].str.startswith("probe_")]
+    rows = rows.assign(probes=rows["probes"].map(NETWORKS)).rename(columns={"probes": "network"})
+    return rows.drop(columns="model")
+
+
+def show(table):
+    """Print what the claims rest on."""
+    pd.set_option("display.width", 250, "display.max_columns", 40)
+    cells = table.apply(
+        lambda row: f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]", axis=1
+    )
+    table = table.assign(cell=cells)
+    shown = table[(table["metric"] != "importance") | (table["block"] == "probes")]
+    names = shown[["probes", "part", "metric", "block"]].agg(" ".join, axis=1)
+    wide = shown.assign(figure=names).pivot(index="figure", columns="model", values="cell")
+    order = shown["model"].unique()
+    print(wide[order].loc[names.unique()].T.to_string())
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", choices=LOAD, default="adult")
+    parser.add_argument("--seeds", type=int, default=10, help="how many; fewer go to build/")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    chosen = parser.parse_args()
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
-    runs = Parallel(2, return_as="generator")(delayed(run_seed)(seed) for seed in range(10))
-    table = summarise(pd.concat(tqdm(runs, total=10)))
-    table.round(6).to_csv(ROOT / "results" / "adult_probes.csv", index=False)
-    print(table.round(3).to_string(index=False))
+    data, fits = LOAD[chosen.data](), models(SETTINGS[chosen.data])
+    tasks = [
+        delayed(run)(name, model, data, seed)
+        for name, model in fits.items()
+        for seed in range(chosen.seeds)
+    ]
+    runs = Parallel(chosen.jobs, return_as="generator", batch_size=1)(tasks)
+    table = summarise(pd.concat(tqdm(runs, total=len(tasks), unit="model")))
+    folder = ROOT / ("results" if chosen.seeds == 10 else "build")
+    folder.mkdir(exist_ok=True)
+    table.round(6).to_csv(folder / f"{chosen.data}_probes_ladder.csv", index=False)
+    if chosen.data == "adult":
+        plain_network(table).round(6).to_csv(folder / "adult_probes.csv", index=False)
+    show(table)
 
 
 if __name__ == "__main__":

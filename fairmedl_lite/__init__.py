@@ -29,6 +29,7 @@ _HOME = {
     ],
     "groups": ["intersections"],
     "spread": ["spread_report"],
+    "probes": ["add_probes", "importance", "probe_report"],
     "random_spread": ["random_effect_rates", "random_effect_spread"],
     "swap": ["attribute_swap", "counterfactual_change"],
     "decomposition": ["disparity_split", "within_between"],
