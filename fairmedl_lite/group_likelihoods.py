@@ -108,7 +108,11 @@ class RandomValues:
         self.seen = np.isfinite(self.se)
         self.groups = int(self.seen.sum())
         self.known = self.groups > 1 and bool((self.se[self.seen] > 0).all())
-        self.scale = np.std(self.value[self.seen]) + np.mean(self.se[self.seen])
+
+    @property
+    def scale(self):
+        """How large an sd may be: of the size of the values' own."""
+        return np.std(self.value[self.seen]) + np.mean(self.se[self.seen])
 
     def profile(self, sds):
         """For each sd of shape `(sds,)` the likeliest mean, and the log likelihood there."""

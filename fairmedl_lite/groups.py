@@ -70,3 +70,21 @@ def group_means(values, sensitive_features):
         parts.append(part.rename_axis(["metric", "group"]).reset_index())
         parts[-1].insert(0, "attribute", attribute)
     return pd.concat(parts, ignore_index=True)
+
+
+def by_metric(report):
+    """The parts of a report of one model: pairs of (attribute, metric) and its rows.
+
+    Args:
+        report: What `group_report` or `regression_group_report` returned.
+
+    Raises:
+        ValueError: If a group occurs twice, as where reports of several models were joined.
+    """
+    twice = report.duplicated(["attribute", "metric", "group"]).sum()
+    if twice:
+        raise ValueError(
+            "A report must have one row for each attribute, metric and group. Received: "
+            f"{twice} that repeat one. Pass the report of one model and one set of rows at a time."
+        )
+    return report.groupby(["attribute", "metric"], sort=False)

@@ -6,6 +6,7 @@ from scipy.interpolate import CubicSpline
 from scipy.stats import chi2
 
 from fairmedl_lite.group_likelihoods import RandomLogits, RandomValues
+from fairmedl_lite.groups import by_metric
 
 DROP = chi2.ppf(0.95, df=1) / 2  # of the log likelihood, at the ends of the 95 % interval
 LARGEST = 10.0  # sd tried, in logits; of a continuous metric in sds of the groups' values
@@ -39,9 +40,12 @@ def random_effect_spread(report):
         The numbers are missing with fewer than two such groups, where no case or every case is
         positive, and where the values of a continuous metric do not vary within a group: such data
         do not know the sd.
+
+    Raises:
+        ValueError: If a group occurs twice, as where reports of several models were joined.
     """
     rows = []
-    for (attribute, metric), part in report.groupby(["attribute", "metric"], sort=False):
+    for (attribute, metric), part in by_metric(report):
         model, fit = _fit(part)
         fit = {name: fit[name] for name in ("sd", "low", "high", "sd_rate", "typical_rate")}
         rows.append({"attribute": attribute, "metric": metric, **fit, "groups": model.groups})
@@ -60,9 +64,12 @@ def random_effect_rates(report):
         model's mean and sd as known, and so is too narrow where groups are few; at an sd of 0 all
         groups have one rate. A group without a case gets what a new group would. All three are
         missing where the sd is.
+
+    Raises:
+        ValueError: As `random_effect_spread`.
     """
     parts = []
-    for _, part in report.groupby(["attribute", "metric"], sort=False):
+    for _, part in by_metric(report):
         model, fit = _fit(part)
         rates = model.rates(fit["mean"], fit["sd"]) if model.known else [np.nan] * 3
         parts.append(part.assign(**dict(zip(("shrunken", "low", "high"), rates, strict=True))))

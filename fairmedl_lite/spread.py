@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from fairmedl_lite.groups import by_metric
+
 MIN_CASES = 20  # of a class, for a group's rate to count (design.md's definition)
 HIGH_IS_WORSE = ("fpr", "mse")
 
@@ -15,10 +17,13 @@ def spread_report(rates):
 
     Returns:
         DataFrame as `fairness_report` describes it.
+
+    Raises:
+        ValueError: If a group occurs twice, as where reports of several models were joined.
     """
     rows = [
         {"attribute": attribute, "metric": metric, **_spread(metric, part)}
-        for (attribute, metric), part in rates.groupby(["attribute", "metric"], sort=False)
+        for (attribute, metric), part in by_metric(rates)
     ]
     return pd.DataFrame(rows)
 
