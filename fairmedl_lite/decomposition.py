@@ -38,7 +38,7 @@ def within_between(decision, *, clusters, is_first):
     )
     grouped = table.groupby(["cluster", "first"])["decision"]
     rate, share = grouped.mean().unstack(), grouped.size().unstack(fill_value=0)
-    rate = rate.T.fillna(rate.mean(axis=1)).T
+    rate = rate.fillna({True: rate[False], False: rate[True]})  # of a cluster of one group
     share = share / share.sum()
     within = (share.mean(axis=1) * (rate[True] - rate[False])).sum()
     between = ((share[True] - share[False]) * rate.mean(axis=1)).sum()
@@ -73,6 +73,7 @@ def disparity_split(scores, *, clusters, sensitive_features, positive_rate):
         raise ValueError(f"positive_rate must lie in (0, 1). Received: {positive_rate!r}.")
     table = pd.DataFrame(sensitive_features)
     groups, codes = inputs.check_groups(table)
+    clusters = pd.factorize(inputs.check_labels(clusters, "clusters"))[0]  # faster than labels
     rows = []
     for effects, score in scores.items():
         decision = _decide(inputs.check_values(score, f"scores[{effects!r}]"), positive_rate)

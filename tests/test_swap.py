@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from fairmedl_lite.estimators import FairMEDLRegressor
+from fairmedl_lite.hiring import simulate_hiring
 from fairmedl_lite.simulate import simulate_linear
 from fairmedl_lite.swap import attribute_swap, counterfactual_change
 
@@ -135,6 +137,26 @@ def test_counterfactuals_of_three_groups_are_averaged_over_the_other_two():
 def test_a_model_that_reads_no_descendant_of_the_attribute_has_no_change():
     tables = {sex: ROWS.assign(sex=sex) for sex in "fm"}
     assert counterfactual_change(Stub(), ROWS, tables, groups=ROWS["sex"])["change"] == 0
+
+
+class Logistic:
+    """The logit is .4 for a man and .2 for each year of education, which follows from the sex."""
+
+    def predict_proba(self, X):
+        positive = expit(0.4 * (X["sex"] == "Male") + 0.2 * (X["education"] - 12))
+        return np.column_stack([1 - positive, positive])
+
+
+@pytest.mark.parametrize("mediated", [0.0, -0.8])
+def test_a_swap_misses_what_follows_from_the_attribute(mediated):
+    simulated = simulate_hiring(firms=20, rows=50, mediated=mediated, seed=0)
+    x, worlds = simulated.data.x, simulated.truth["counterfactuals"]["sex"]
+    swap = attribute_swap(Logistic(), x, "sex", list(worlds))["change"]
+    change = counterfactual_change(Logistic(), x, worlds, groups=x["sex"])["change"]
+    if mediated:
+        assert change > 1.2 * swap
+    else:
+        assert change == pytest.approx(swap)
 
 
 @pytest.mark.parametrize(
