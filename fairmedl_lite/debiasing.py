@@ -200,7 +200,7 @@ class EqualizedOdds(Debiasing):
         gap = self._running_gap(sums, ops.mean(members, axis=0))
         weighted = self.cell_weights() * gap
         share = ops.where(self.cell_shares > 0, self.cell_shares, 1.0)
-        level = ops.sum(self.cell_shares, axis=2, keepdims=True)
+        level = ops.maximum(ops.sum(self.cell_shares, axis=2, keepdims=True), EPSILON)
         pull = sums / share - ops.sum(sums, axis=-1, keepdims=True) / level
         slope = 2 * ops.sum(weighted * pull, axis=(1, 2, 3))
         value = ops.sum(weighted * gap, axis=(1, 2, 3))
@@ -211,7 +211,7 @@ class EqualizedOdds(Debiasing):
         for state, new in ((self.sums, sums), (self.counts, counts)):
             state.assign(MEMORY * state + (1 - MEMORY) * ops.stop_gradient(new))
         pooled = ops.sum(self.sums, axis=-1, keepdims=True)
-        pooled = pooled / ops.sum(self.counts, axis=-1, keepdims=True)
+        pooled = pooled / ops.maximum(ops.sum(self.counts, axis=-1, keepdims=True), EPSILON)
         return self.sums / ops.maximum(self.counts, EPSILON) - pooled
 
 
