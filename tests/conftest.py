@@ -63,6 +63,15 @@ def full(tiny):
     return fit(tiny, cluster_predictor=True)
 
 
+@pytest.fixture
+def no_twins(monkeypatch):
+    """The compiled models that this process keeps, none to begin with."""
+    from fairmedl_lite import training
+
+    monkeypatch.setattr(training, "_keeper", training._Keeper())
+    return training._keeper.twins
+
+
 @pytest.fixture(scope="session")
 def plain(tiny):
     """A plain network that never saw a cluster or an attribute."""
