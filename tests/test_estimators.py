@@ -17,6 +17,7 @@ from sklearn.model_selection import cross_validate
 
 from fairmedl_lite.estimators import FairMEDLClassifier, ladder
 from fairmedl_lite.layers import SPEED
+from fairmedl_lite.training import compiled_once
 
 PLAIN = {"random_effects": None, "cluster_adversary": 0, "fairness": 0}
 
@@ -139,6 +140,21 @@ def test_same_seed_same_predictions_whatever_was_drawn_before(full, tiny):
     np.testing.assert_array_equal(
         again.predict_proba(tiny.x, **options), full.predict_proba(tiny.x, **options)
     )
+
+
+def test_a_fit_on_kept_graphs_is_the_same(full, tiny, no_twins):
+    with compiled_once():
+        fit(make_rows(130, seed=5), cluster_predictor=True, seed=4)
+        again = fit(tiny, cluster_predictor=True)
+        assert len(no_twins) == 2  # the model's and the cluster predictor's
+    for effects in ("fixed", "random", "mixed"):
+        np.testing.assert_array_equal(
+            positive(again, tiny, effects=effects), positive(full, tiny, effects=effects)
+        )
+    np.testing.assert_array_equal(
+        again.predict_proba(tiny.x, unseen="predict"), full.predict_proba(tiny.x, unseen="predict")
+    )
+    pd.testing.assert_frame_equal(again.history_, full.history_)
 
 
 def test_another_seed_gives_other_predictions(plain, tiny):
