@@ -69,6 +69,19 @@ class Decider(Quick):
         return (sensitive_features["sex"] == "f").astype(int).to_numpy()
 
 
+class Lonely(Quick):
+    """Fails if another is fitted meanwhile."""
+
+    fitting = 0
+
+    def fit(self, X, y, **options):
+        Lonely.fitting += 1
+        time.sleep(0.02)
+        assert Lonely.fitting == 1
+        Lonely.fitting -= 1
+        return super().fit(X, y, **options)
+
+
 class Regressor(Quick):
     predict_proba = property()  # hides that of its parent
 
@@ -326,6 +339,12 @@ def test_a_file_that_is_none_of_ours_is_left_alone(data, tmp_path, content):
 def test_rows_must_be_known(data):
     with pytest.raises(ValueError, match="rows must be one of"):
         run({"quick": Quick()}, data, rows="train")
+
+
+def test_threads_of_one_process_fit_one_after_the_other(data):
+    with joblib.parallel_config("threading"):
+        table = run({"lonely": Lonely()}, data, seeds=range(4), jobs=2, measure=auroc_alone)
+    assert set(table["error"]) == {""} and table["seed"].nunique() == 4
 
 
 def test_a_dask_cluster_gives_the_same_table(data, monkeypatch):
