@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from ladder import UNSEEN, interval
+from ladder import UNSEEN
 from tqdm import tqdm
 
-from fairmedl_lite import ladder, load_adult, split, within_between
+from fairmedl_lite import interval, ladder, load_adult, split, within_between
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["model", "effects", "part"]

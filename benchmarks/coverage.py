@@ -28,13 +28,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from ladder import interval
 from mundlak import LINEAR, fit
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 from tqdm import tqdm
 
-from fairmedl_lite import FairMEDLRegressor, simulate_linear
+from fairmedl_lite import FairMEDLRegressor, interval, simulate_linear
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["quantity", "interval"]

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy import stats
 from tqdm import tqdm
 
 from fairmedl_lite import (
     classification_report,
     fairness_report,
     group_report,
+    interval,
     ladder,
     load_adult,
     split,
@@ -84,16 +84,6 @@ def run_seed(seed, names, tune, settings):
                 rows += [(name, part, effects, *figure, seed) for figure in figures]
         rows.append((name, "train", "", "seconds", "", "", seconds, seed))
     return pd.DataFrame(rows, columns=[*KEYS, "value", "seed"])
-
-
-def interval(values, ratio):
-    """Mean and 95 % interval over resamples that share rows (Nadeau and Bengio 2003)."""
-    values = values.dropna()
-    number = len(values)
-    error = (values.var(ddof=1) * (1 / number + ratio)) ** 0.5
-    half = stats.t.ppf(0.975, number - 1) * error
-    mean = values.mean()
-    return pd.Series({"mean": mean, "low": mean - half, "high": mean + half, "resamples": number})
 
 
 def summarise(runs, ratio):

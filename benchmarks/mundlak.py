@@ -20,11 +20,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from ladder import interval
 from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
-from fairmedl_lite import FairMEDLRegressor, simulate_linear
+from fairmedl_lite import FairMEDLRegressor, interval, simulate_linear
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["rows", "model", "term"]

@@ -25,11 +25,10 @@ from pathlib import Path
 
 import pandas as pd
 from joblib import Parallel, delayed
-from ladder import interval
 from mundlak import fit
 from tqdm import tqdm
 
-from fairmedl_lite import FairMEDLClassifier, simulate_spirals, split
+from fairmedl_lite import FairMEDLClassifier, interval, simulate_spirals, split
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["model", "answer", "part"]
