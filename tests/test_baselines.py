@@ -1,6 +1,7 @@
 """The methods beside ours keep their definitions, and the call of our estimators."""
 
 import sys
+from importlib.util import find_spec
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ from fairmedl_lite.baselines import (
     ThresholdPostProcessing,
 )
 from fairmedl_lite.estimators import FairMEDLClassifier
+from fairmedl_lite.experiments import compare
 
 
 class Linear(Method):
@@ -264,3 +266,24 @@ def test_gpboost_gives_a_new_cluster_no_effect_and_only_if_asked(boosted, tiny):
     np.testing.assert_allclose(mixed, fixed)
     with pytest.raises(ValueError, match="unseen must be one of"):
         boosted.predict_proba(tiny.x, clusters=west, unseen="prior")
+
+
+def test_the_experiments_take_every_method(tiny):
+    methods = {
+        "thresholds": ThresholdPostProcessing(Linear(), "sex"),
+        "weights": Reweighing(Linear(), ["sex", "band"]),
+        "adversary": FairlearnAdversary("sex", hidden=(2,), epochs=1),
+        "boosting": GPBoost(trees=2),
+    }
+    if keras.backend.backend() != "tensorflow":
+        methods.pop("adversary")
+    if find_spec("gpboost") is None:
+        methods.pop("boosting")
+    table = compare(methods, make_rows(600), seeds=[0], unseen_clusters=["south"], jobs=1)
+    assert table["error"].unique().tolist() == [""]
+    found = table[table["metric"] == "accuracy"].groupby("model")["threshold"].unique()
+    assert found.pop("thresholds").tolist() == ["own"]
+    assert all("youden" in thresholds for thresholds in found)
+    effects = table.groupby("model")["effects"].unique().map(set)
+    assert effects["weights"] == {"", "mixed"}
+    assert effects.get("boosting", {"fixed"}) >= {"fixed"}
