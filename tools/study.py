@@ -1,0 +1,380 @@
+"""The paper's study, redone: python tools/study.py (make study), or --quick (make study-quick).
+
+For each data set, in this order: settings are chosen on validation rows of tuning seeds (a sweep of
+the fairness weight, for each form of debiasing, on FE, ME or both); then every model is fitted on
+each reported seed, whose test rows are read once. What was fitted is kept in build/study, so that a
+run that was stopped goes on; the tables go to results/, timings apart, and tools/study_report.py
+writes docs/study.md from them. A quick study takes the committed choices and few seeds, and writes
+to build/study-quick alone.
+"""
+
+import argparse
+import importlib.util
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from fairmedl_lite import (
+    FairMEDLClassifier,
+    FairMEDLRegressor,
+    compare,
+    ladder,
+    load_acs_income,
+    load_adult,
+    load_diabetes_hospital,
+    load_wage_panel,
+    paired,
+    summarise,
+)
+from fairmedl_lite.baselines import (
+    FairlearnAdversary,
+    GPBoost,
+    Reweighing,
+    ThresholdPostProcessing,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACES = {"FE": ("fixed",), "ME": ("mixed",), "both": ("fixed", "mixed")}
+FORMS = ("adversary", "correlation", "equalized_odds")
+ATTRIBUTES = ("age", "race", "sex", "marital_status")
+PLAIN, FAIR, NETWORK = "MEDL-NNet", "Fair MEDL-NNet", "Fair NNet"
+LARGE = {"epochs": 10, "batch_size": 2048, "learning_rate": 4e-3}
+KEPT = ("auroc", "accuracy", "mse", "r2", "attribute_swap", "tpr", "seconds", "error")
+KEPT += ("mean_residual", "mean_prediction")
+DISPARITIES = ("disparity_within", "disparity_between", "disparity_total")
+KEYS = ["model", "part", "effects", "threshold", "metric", "attribute", "group"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One data set: what is fitted on it, how often, and by what settings are chosen.
+
+    Args:
+        load: Function that returns the `ClusteredData`, and what `keep_together` takes.
+        unseen: The share of the clusters that a seed holds out.
+        seeds: How many reported seeds: 0, 1, ...
+        tuning: How many tuning seeds: 1000, 1001, ...
+        quick: How many reported seeds a quick study has.
+        settings: What all models share.
+        weights: For each form of debiasing the fairness weights that are tried.
+        places: On which predictions, besides both, each form is tried.
+        budgets: How much performance may be lost, upper end of the interval: of the AUROC, or of
+            the MSE in per cent.
+        methods: Whether the methods beside ours are fitted too.
+        chosen_by: Name of the study whose choices are taken, if not its own.
+    """
+
+    name: str
+    load: object
+    unseen: float
+    seeds: int
+    tuning: int
+    quick: int
+    weights: dict
+    settings: dict = field(default_factory=dict)
+    places: tuple = ()
+    budgets: tuple = (0.010, 0.015)
+    methods: bool = False
+    chosen_by: str = ""
+    kind: type = FairMEDLClassifier
+
+    @property
+    def is_regression(self):
+        """Whether the outcome is continuous."""
+        return self.kind is FairMEDLRegressor
+
+    @property
+    def objective(self):
+        """The spread that settings are chosen by."""
+        return "attribute_swap" if self.is_regression else "tpr_sd_noise_removed"
+
+
+SWEEP = {
+    "adversary": (0.3, 0.6, 1.0, 1.5, 2.5),
+    "correlation": (0.05, 0.1, 0.2, 0.35, 0.6),
+    "equalized_odds": (0.3, 0.6, 1.0, 1.5, 2.5),
+}
+
+
+def diabetes():
+    """The stays, and their patients: a patient's stays are kept together."""
+    data = load_diabetes_hospital()
+    return data, data.x.index.get_level_values("patient")
+
+
+REGRESSION = {"budgets": (1.0,), "kind": FairMEDLRegressor}
+STUDIES = [
+    Study("adult", load_adult, 4 / 14, 40, 10, 4, SWEEP, places=("FE", "ME"), methods=True),
+    Study("acs_major", load_acs_income, 0.2, 10, 5, 1, SWEEP, LARGE),
+    Study(
+        "acs_fine",
+        partial(load_acs_income, clusters="fine"),
+        0.2,
+        10,
+        0,
+        0,
+        SWEEP,
+        LARGE,
+        chosen_by="acs_major",
+    ),
+    Study("diabetes", diabetes, 0.2, 10, 5, 1, SWEEP, LARGE, **REGRESSION),
+    Study("wage_panel", load_wage_panel, 0.2, 20, 10, 2, SWEEP, {"hidden": (16,)}, **REGRESSION),
+]
+
+
+def sweep(study):
+    """Fair MEDL by each form of debiasing, place and weight: dictionary of name to model."""
+    return {
+        label(form, place, weight): debiased(study, form, place, weight)
+        for place in ("both", *study.places)
+        for form, weights in study.weights.items()
+        for weight in weights
+    }
+
+
+def label(form, place, weight):
+    """What a setting of debiasing is called."""
+    return f"{form} on {place}, {weight:g}"
+
+
+def debiased(study, form, place, weight, rung=FAIR):
+    """A rung of the ladder with this form of debiasing."""
+    options = {"debias": form, "fairness_on": PLACES[place], "fairness": weight}
+    return ladder(study.kind, **options, **study.settings)[rung]
+
+
+def tune(study, run):
+    """Fit the sweep on the tuning seeds; the frontier, on validation rows."""
+    models = {PLAIN: ladder(study.kind, **study.settings)[PLAIN]} | sweep(study)
+    table = run(study, "tune", models, range(1000, 1000 + study.tuning), rows="validation")
+    changes = [paired(table, name, PLAIN).assign(setting=name) for name in models if name != PLAIN]
+    frontier = pd.concat(changes, ignore_index=True)
+    frontier = frontier[frontier["effects"].eq("mixed") & is_kept(frontier)]
+    parts = frontier["setting"].str.extract(r"(?P<form>\w+) on (?P<place>\w+), (?P<weight>.+)")
+    return pd.concat([parts.astype({"weight": float}), frontier.drop(columns="setting")], axis=1)
+
+
+def choose(study, frontier):
+    """For each form and place, and within each budget, the setting with the least spread.
+
+    The budget holds for the upper end of the interval of the loss; the spread is the mean over
+    the attributes of its change in per cent. A form that never stays within it is left out.
+    """
+    keys = ["form", "place", "weight"]
+    if study.is_regression:
+        loss = frontier[frontier["metric"] == "mse"].set_index(keys)["percent_high"]
+    else:
+        loss = -frontier[frontier["metric"] == "auroc"].set_index(keys)["low"]
+    threshold = "" if study.is_regression else "youden"
+    spread = frontier[
+        (frontier["metric"] == study.objective) & (frontier["threshold"] == threshold)
+    ]
+    table = pd.DataFrame({"loss": loss, "change": spread.groupby(keys)["percent"].mean()})
+    chosen = [
+        table[table["loss"] <= budget].reset_index().sort_values("change").assign(budget=budget)
+        for budget in study.budgets
+    ]
+    chosen = pd.concat(chosen).drop_duplicates(["form", "place", "budget"])
+    chosen = chosen.sort_values(["place", "form", "budget"], key=lambda column: column.astype(str))
+    return chosen[["form", "place", "budget", "weight", "loss", "change"]]
+
+
+def reported_models(study, choices):
+    """The ladder, the chosen settings, and the methods beside ours."""
+    models = ladder(study.kind, **study.settings)
+    kept = (choices["place"] == "both") | (choices["budget"] == study.budgets[0])
+    for row in choices[kept].itertuples():
+        setting = row.form, row.place, row.weight
+        models.setdefault(label(*setting), debiased(study, *setting))
+    both = choices[(choices["place"] == "both") & (choices["budget"] == study.budgets[0])]
+    for row in both[both["form"] != "adversary"].itertuples():
+        network = debiased(study, row.form, row.place, row.weight, NETWORK)
+        models[f"{NETWORK}, {row.form} {row.weight:g}"] = network
+    return models | (methods() if study.methods else {})
+
+
+def methods():
+    """Methods beside ours. GPBoost is there if it is installed."""
+    off = {"random_effects": "intercept", "cluster_adversary": 0, "fairness": 0}
+    logistic = FairMEDLClassifier(hidden=(), **off)
+    found = {"mixed logistic": logistic, "reweighing": Reweighing(logistic, list(ATTRIBUTES))}
+    for attribute in ATTRIBUTES:
+        found[f"thresholds by {attribute}"] = ThresholdPostProcessing(logistic, attribute)
+    for attribute in ATTRIBUTES:
+        found[f"fairlearn adversary on {attribute}"] = FairlearnAdversary(attribute)
+    return found | ({"GPBoost": GPBoost()} if importlib.util.find_spec("gpboost") else {})
+
+
+def is_kept(table):
+    """Which figures go into the tables: performance, spreads, swaps, the groups' rates."""
+    spread = table["metric"].str.contains(r"_sd|_worst|^positive_rate")
+    kept = table["metric"].isin(KEPT) | spread
+    split = table["metric"].isin(DISPARITIES) & table["model"].isin((PLAIN, FAIR))
+    # The rates of groups come twice: at Youden's threshold and at an equal positive rate.
+    return (kept & (table["effects"].ne("random") | table["model"].isin((PLAIN, FAIR)))) | split
+
+
+def comparisons(models):
+    """Pairs of a model and what it is compared with."""
+    fair = [name for name in models if name not in (PLAIN, "NNet", NETWORK, "DA-NNet")]
+    pairs = [(name, PLAIN) for name in fair]
+    pairs += [(FAIR, NETWORK), (PLAIN, "NNet"), (NETWORK, "NNet"), ("Fair DA-NNet", NETWORK)]
+    networks = [name for name in models if name.startswith(f"{NETWORK}, ")]
+    for name in networks:
+        form, weight = name.removeprefix(f"{NETWORK}, ").split()
+        pairs.append((f"{form} on both, {weight}", name))
+    return pairs
+
+
+def report(study, table, models, folder):
+    """Write the tables of the reported seeds."""
+    summary = summarise(table)
+    write(summary[is_kept(summary) & summary["metric"].ne("seconds")], folder, study.name)
+    seconds = summary[summary["metric"] == "seconds"]
+    write(seconds[["model", "mean", "low", "high", "resamples"]], folder, study.name + "_seconds")
+    changes = [
+        paired(table, *pair).assign(model_name=pair[0], against=pair[1])
+        for pair in comparisons(models)
+    ]
+    changes = pd.concat(changes, ignore_index=True)
+    changes = changes.rename(columns={"model": "value", "model_name": "model"})
+    shown = is_kept(changes) & changes["effects"].eq("mixed") & changes["metric"].ne("seconds")
+    order = ["model", "against", *KEYS[1:], "value", "baseline", "difference", "low", "high"]
+    order += ["percent", "percent_low", "percent_high", "effect_size", "p", "resamples"]
+    write(changes[shown][order], folder, study.name + "_change")
+    write(headline_runs(table, models), folder, study.name + "_runs")
+
+
+def headline_runs(table, models):
+    """Each resample's headline figures of the ladder: what intervals are taken over."""
+    spread = table["metric"].str.endswith(("_sd", "_sd_noise_removed"))
+    kept = table["metric"].isin(("auroc", "mse")) | (spread & ~table["metric"].str.contains("rate"))
+    kept &= table["model"].isin(ladder()) & table["effects"].eq("mixed")
+    kept &= table["threshold"].isin(("", "youden"))
+    return table[kept].drop(columns=["effects", "threshold", "group", "error"])
+
+
+def write(table, folder, name):
+    """Write a table to a small file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table.round(5).to_csv(folder / f"study_{name}.csv", index=False)
+
+
+class Runner:
+    """Runs `compare`, keeps what was fitted, and times it.
+
+    Args:
+        kept: Folder of what was fitted.
+        jobs: Integer. Processes.
+    """
+
+    def __init__(self, kept, jobs):
+        self.kept, self.jobs, self.seconds, self.loaded = kept, jobs, [], (None, None)
+        kept.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, study, stage, models, seeds, rows="test"):
+        """Fit these models on these seeds: the table of `compare`."""
+        data, together = self.data_of(study)
+        start = time.perf_counter()
+        print(f"{study.name}, {stage}: {len(models)} models x {len(seeds)} seeds", flush=True)
+        table = compare(
+            models,
+            data,
+            seeds=seeds,
+            unseen_clusters=study.unseen,
+            keep_together=together,
+            rows=rows,
+            output=self.kept / f"{study.name}_{stage}.jsonl",
+            jobs=self.jobs,
+        )
+        took = time.perf_counter() - start
+        self.seconds.append(
+            {
+                "study": study.name,
+                "stage": stage,
+                "models": len(models),
+                "seeds": len(seeds),
+                "seconds": took,
+            }
+        )
+        print(f"{study.name}, {stage}: {took:.0f} s", flush=True)
+        return table
+
+    def data_of(self, study):
+        """The data of a study, and what rows are kept together."""
+        if self.loaded[0] != study.name:
+            loaded = study.load()
+            self.loaded = study.name, loaded if isinstance(loaded, tuple) else (loaded, None)
+        return self.loaded[1]
+
+
+def run_study(study, run, folder, choices, quick):
+    """One data set, from the sweep to the tables. Returns its choices."""
+    if choices is None:
+        frontier = tune(study, run)
+        write(frontier, folder, study.name + "_frontier")
+        choices = choose(study, frontier)
+    models = reported_models(study, choices)
+    table = run(study, "test", models, range(study.quick if quick else study.seeds))
+    report(study, table, models, folder)
+    return choices
+
+
+def recipe(studies, quick):
+    """What the study rests on: settings, seeds, sizes, versions."""
+    described = {}
+    for study in studies:
+        config = {
+            name: value for name, value in asdict(study).items() if name not in ("load", "kind")
+        }
+        defaults = study.kind(**study.settings).get_params()
+        described[study.name] = config | {"estimator": study.kind.__name__, "defaults": defaults}
+    versions = {name: module.__version__ for name, module in (("keras", keras), ("pandas", pd))}
+    return {"quick": quick, "python": platform.python_version(), **versions, "studies": described}
+
+
+def options(arguments=None):
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the committed choices, few seeds")
+    parser.add_argument("--only", nargs="*", default=[], help="names of data sets")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--folder", type=Path, help="where what was fitted is kept")
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """Runs the study; a data set that cannot be had is passed over, and said so."""
+    chosen = options(arguments)
+    kept = chosen.folder or ROOT / "build" / ("study-quick" if chosen.quick else "study")
+    folder = kept if chosen.quick else ROOT / "results"
+    studies = [study for study in STUDIES if not chosen.only or study.name in chosen.only]
+    studies = [study for study in studies if study.quick or not chosen.quick]
+    run, path = Runner(kept, chosen.jobs), ROOT / "results" / "study_choices.csv"
+    known = pd.read_csv(path) if path.exists() else pd.DataFrame({"study": []})
+    for study in studies:
+        source = study.chosen_by or (study.name if chosen.quick else "")
+        choices = known[known["study"] == source].drop(columns="study") if source else None
+        try:
+            run.data_of(study)
+        except OSError as error:
+            print(f"{study.name}: passed over, its data cannot be had here ({error})")
+            continue
+        choices = run_study(study, run, folder, choices, chosen.quick)
+        if not source:
+            others = known[known["study"] != study.name]
+            known = pd.concat([others, choices.assign(study=study.name)], ignore_index=True)
+            known.round(5).to_csv(path, index=False)
+    write(pd.DataFrame(run.seconds), folder, "seconds")
+    text = json.dumps(recipe(studies, chosen.quick), indent=1, default=str)
+    (folder / "study_recipe.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
