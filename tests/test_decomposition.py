@@ -26,6 +26,12 @@ def test_split_by_hand():
     assert found["total"] == pytest.approx(2 / 3 - 1 / 3)
 
 
+def test_a_cluster_of_one_group_has_no_difference_within():
+    # x: 1 man (rate 1), 1 woman (rate 0); y: 1 man (rate 1). Mean shares 3/4 and 1/4.
+    found = within_between([1, 0, 1], clusters=["x", "x", "y"], is_first=[True, False, True])
+    assert found.tolist() == pytest.approx([0.75, 0.5 - 0.5 * 0.5, 1])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_total_is_the_difference_also_with_clusters_of_one_group(seed):
     value, clusters, group = draw(40, seed=seed)
@@ -90,6 +96,14 @@ def test_rows_that_tie_at_the_threshold_share_what_is_left():
     )
     assert table["group"].tolist() == [False, True]
     assert table["total"].tolist() == pytest.approx([2 / 6 - 2 / 4, 2 / 4 - 2 / 6])
+
+
+def test_a_share_of_no_whole_number_of_rows_is_met_by_a_fraction():
+    # Of 4 rows 1.2 are to be positive: the highest, and a fifth of the next.
+    scores, second = {"mixed": [1, 4, 3, 2]}, [False, False, True, False]
+    options = {"clusters": ["x"] * 4, "sensitive_features": second, "positive_rate": 0.3}
+    table = disparity_split(scores, **options)
+    assert table["total"].tolist() == pytest.approx([1 / 3 - 0.2, 0.2 - 1 / 3])
 
 
 def test_constant_scores_have_no_disparity():

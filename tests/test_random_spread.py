@@ -170,6 +170,18 @@ def test_noise_alone_is_no_spread():
 
 
 @pytest.mark.parametrize(
+    "cases, least, most", [([900, 80, 60, 40], 0.7, 0.9), ([300] * 20, 0.9, 1)]
+)
+def test_intervals_hold_the_truth_too_seldom_with_few_groups(cases, least, most):
+    random, inside = np.random.default_rng(3), []
+    for _ in range(150):
+        hits = random.binomial(cases, expit(-0.5 + 0.3 * random.normal(size=len(cases))))
+        spread = random_effect_spread(counts(hits, cases)).iloc[0]
+        inside.append(spread["low"] <= 0.3 <= spread["high"])
+    assert least < np.mean(inside) < most
+
+
+@pytest.mark.parametrize(
     "hits, cases, groups",
     [
         ([3], [9], 1),
