@@ -143,7 +143,7 @@ class FairnessAdversary(Debiasing):
             cells: Integer tensor of shape `(batch, attributes)`: level x most groups + group.
             row_weights: Tensor of shape `(batch,)`, with a mean of 1 over all rows.
         """
-        of_row = self.cell_weights() / ops.where(self.cell_shares > 0, self.cell_shares, 1.0)
+        of_row = self.cell_weights() / ops.maximum(self.cell_shares, EPSILON)
         targets = ops.sum(self.members(cells) * of_row, axis=2) * row_weights[:, None, None]
         losses = ops.sum(targets * self(predictions, outcome), axis=(2, 3))
         return -ops.mean(losses, axis=1) / len(self.group_counts)
@@ -199,7 +199,7 @@ class EqualizedOdds(Debiasing):
         sums = ops.reshape(sums, (self.readers, *self.shape))
         gap = self._running_gap(sums, ops.mean(members, axis=0))
         weighted = self.cell_weights() * gap
-        share = ops.where(self.cell_shares > 0, self.cell_shares, 1.0)
+        share = ops.maximum(self.cell_shares, EPSILON)
         level = ops.maximum(ops.sum(self.cell_shares, axis=2, keepdims=True), EPSILON)
         pull = sums / share - ops.sum(sums, axis=-1, keepdims=True) / level
         slope = 2 * ops.sum(weighted * pull, axis=(1, 2, 3))

@@ -143,7 +143,7 @@ def _compiled(model, steps, learning_rate, loss):
     twin = _keeper.twins[key]
     _copy_state(model, twin)
     for variable in twin.optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
+        variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
     twin.optimizer.learning_rate = learning_rate
     return twin
 

@@ -47,7 +47,7 @@ def make_layer(form, batch, **settings):
 
 
 def loss_of(layer, batch):
-    return np.asarray(layer.loss(*batch))
+    return np.asarray(layer.loss(*map(ops.convert_to_tensor, batch)))
 
 
 def part(batch, rows):
