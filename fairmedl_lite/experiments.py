@@ -1,6 +1,5 @@
 """Many models on many resamples: one tidy table, written after each fit."""
 
-import json
 import os
 import threading
 import time
@@ -20,11 +19,11 @@ from tqdm import tqdm
 from fairmedl_lite import __version__, inputs, measures
 from fairmedl_lite.base import FairMEDLEstimator
 from fairmedl_lite.metrics import youden_threshold
+from fairmedl_lite.records import append, read
 from fairmedl_lite.splits import split
 
 COLUMNS = ["part", "effects", *measures.COLUMNS]
 ONE_AT_A_TIME = threading.Lock()  # fits of one process share seeds and compiled graphs
-START = b'{"model": '  # of each record
 ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
@@ -96,7 +95,7 @@ def compare(
         for name, model in models.items()
         for seed in seeds
     }
-    records = {} if output is None else _read(Path(output), fits)
+    records = {} if output is None else read(Path(output), fits)
     left = [fit for key, fit in fits.items() if key not in records or records[key]["error"]]
     # Seeds vary fastest: a process tends to fit one model again, which is then compiled already.
     running = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)(
@@ -105,7 +104,7 @@ def compare(
     for record in tqdm(running, total=len(fits), initial=len(fits) - len(left), unit="fit"):
         records[record["model"], record["seed"]] = record
         if output is not None:
-            _append(Path(output), record)
+            append(Path(output), record)
     _warn_of_failures(records)
     return pd.concat([_table(records[key]) for key in fits], ignore_index=True)
 
@@ -150,7 +149,7 @@ class _Fit:
         held_out = _held_out(unseen_clusters, seed)
         settings = {
             "model": joblib.hash([type(model).__qualname__, params]),
-            "unseen_clusters": repr(held_out),
+            "unseen_clusters": repr(np.asarray(held_out).tolist()),
         }
         return cls(name, seed, model, held_out, settings | shared)
 
@@ -183,12 +182,8 @@ def _run(data, plan, fit):
 
 
 def _fit_and_measure(data, plan, fit):
-    cut = split(
-        data,
-        unseen_clusters=fit.held_out,
-        seed=fit.seed,
-        keep_together=plan.keep_together,
-    )
+    together = plan.keep_together
+    cut = split(data, unseen_clusters=fit.held_out, seed=fit.seed, keep_together=together)
     train, model = cut.train, clone(fit.model)
     with ONE_AT_A_TIME, _graphs_shared(model):
         start = time.perf_counter()
@@ -198,7 +193,8 @@ def _fit_and_measure(data, plan, fit):
     for part, measured in plan.parts(cut).items():
         ratio = _test_to_train(part, measured, train)
         rows.append((part, "", "", "test_to_train", "", "", ratio))
-    for effects in ("mixed", "fixed", "random") if _has_random_effects(model) else ("mixed",):
+    one = getattr(model, "random_effects", None) is None
+    for effects in ("mixed",) if one else ("mixed", "fixed", "random"):
         rows += _measure_effects(model, effects, cut, plan, fit.seed)
     return [(*map(str, row[:-1]), float(row[-1])) for row in rows]
 
@@ -211,10 +207,6 @@ def _graphs_shared(model):
     from fairmedl_lite.training import compiled_once
 
     return compiled_once()
-
-
-def _has_random_effects(model):
-    return getattr(model, "random_effects", None) is not None
 
 
 def _test_to_train(part, measured, train):
@@ -256,47 +248,6 @@ def _thresholds(model, rows, predict):
     score = _score(model, rows, predict)
     equal_rate = np.sort(score)[-int(rows.y.sum())]
     return {"youden": youden_threshold(rows.y, score), "equal_rate": float(equal_rate)}
-
-
-def _append(path, record):
-    """Add a record as one line, and see that it is on the disk."""
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(record) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read(path, fits):
-    """The records of a file by model and seed; the start of a line that was cut off is dropped."""
-    if not path.exists():
-        return {}
-    whole, end, torn = path.read_bytes().rpartition(b"\n")
-    records = [_checked(path, line, fits) for line in whole.splitlines()]
-    if not START.startswith(torn[: len(START)]):
-        _refuse(path, "whose last line is no record")
-    os.truncate(path, len(whole + end))
-    return {(record["model"], record["seed"]): record for record in records}
-
-
-def _checked(path, line, fits):
-    if not line.startswith(START):
-        _refuse(path, "which is no such file")
-    record = json.loads(line)
-    key = record["model"], record["seed"]
-    if key not in fits:
-        _refuse(path, f"with {key[0]!r} at seed {key[1]}, which is not asked for")
-    settings = fits[key].settings.items()
-    changed = [name for name, value in settings if record["settings"][name] != value]
-    if changed:
-        _refuse(path, f"whose {key[0]!r} at seed {key[1]} has other {' and '.join(changed)}")
-    return record
-
-
-def _refuse(path, found):
-    raise ValueError(
-        "output must be a new file, or hold fits of the same models, data and seeds. "
-        f"Received: {str(path)!r}, {found}. Name another file."
-    )
 
 
 def _warn_of_failures(records):
