@@ -6,6 +6,9 @@ NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --ignore=notebo
 EXTRAS = --extra cpu --extra notebooks --extra test
 # What JAX needs and the environment has.
 SHARED = numpy scipy ml-dtypes opt-einsum
+# The same of GPBoost.
+BESIDE = cloudpickle colorama joblib markupsafe narwhals numpy packaging pandas python-dateutil \
+	pyyaml scikit-learn scipy six threadpoolctl tqdm typing-extensions tzdata
 COMPILE = --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 export TF_CPP_MIN_LOG_LEVEL = 3
@@ -62,6 +65,12 @@ build/jax.stamp: requirements-jax.lock $(VENV)/lock.stamp
 test-jax: env build/jax.stamp
 	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest tests)
 
+# GPBoost too stays out of $(VENV): the study alone needs it.
+build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp
+	@$(PY) -m pip install -qq --upgrade --require-hashes --only-binary :all: --no-deps \
+		--target build/gpboost -r requirements-gpboost.lock
+	@touch $@
+
 lab: env
 	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb
 
@@ -79,6 +88,9 @@ lock: build/uv/bin/uv
 	@echo 'jax>=0.6' | build/uv/bin/uv pip compile $(COMPILE) --upgrade --no-annotate \
 		--custom-compile-command "make lock" --constraints requirements.lock \
 		$(addprefix --no-emit-package ,$(SHARED)) - -o requirements-jax.lock
+	@echo 'gpboost>=1.8' | build/uv/bin/uv pip compile $(COMPILE) --upgrade --no-annotate \
+		--custom-compile-command "make lock" --constraints requirements.lock \
+		$(addprefix --no-emit-package ,$(BESIDE)) - -o requirements-gpboost.lock
 	@$(MAKE) env
 	@$(PY) tools/environment.py
 
