@@ -6,7 +6,9 @@ from fairmedl_lite.cells import LEVEL_WEIGHTS, attribute_weights
 from fairmedl_lite.families import Bernoulli
 from fairmedl_lite.layers import PACKAGE, GradientReversal, keras, ops
 
-MEMORY, EPSILON = 0.97, 1e-9  # of the running means; of the smallest share
+MEMORY, EPSILON = 0.97, 1e-9  # of the running means; the smallest share
+SMALLEST_SPREAD = 0.03  # a running mean's noise: below it the slope of a spread fades
+SCALE = 0.3  # of the penalties: a weight of 1 then costs about as much AUROC as an adversary's
 
 
 class Debiasing(keras.layers.Layer):
@@ -66,14 +68,12 @@ class Debiasing(keras.layers.Layer):
     def cell_weights(self):
         """What each cell weighs in the loss: `(attributes, levels, most groups)`.
 
-        The groups of an attribute weigh the same, however many rows they have, and an attribute
-        of K groups K - 1: so many differences it can have. All together weigh as much as there
-        are attributes.
+        Of an attribute all weigh one: its levels as `level_weights` says, and the groups at a
+        level the same, however many rows they have.
         """
         occurs = ops.cast(self.cell_shares > 0, "float32")
         groups = ops.maximum(ops.sum(occurs, axis=2, keepdims=True), 1.0)
-        attributes = attribute_weights(self.group_counts)[:, None, None].astype("float32")
-        return occurs / groups * attributes * np.array(self.level_weights, "float32")[:, None]
+        return occurs / groups * np.array(self.level_weights, "float32")[:, None]
 
     def get_config(self):
         names = ("group_counts", "level_weights", "sharpness", "readers", "weight", "seed")
@@ -88,7 +88,8 @@ class FairnessAdversary(Debiasing):
     Reading the outcome too is what aims at equalized odds (Zhang, Lemoine, Mitchell 2018). Its
     gradient reaches the prediction reversed. Several adversaries, one for each prediction they
     read, share nothing but the step in which they are computed. A row weighs 1 / n(s, y) in its
-    loss, so that the cells weigh as `cell_weights` says.
+    loss, so that the cells weigh as `cell_weights` says, and an attribute of K groups weighs K - 1:
+    so many differences it can have.
 
     Args:
         group_counts: As in `Debiasing`, and so are all arguments but one.
@@ -144,6 +145,7 @@ class FairnessAdversary(Debiasing):
             row_weights: Tensor of shape `(batch,)`, with a mean of 1 over all rows.
         """
         of_row = self.cell_weights() / ops.maximum(self.cell_shares, EPSILON)
+        of_row = of_row * attribute_weights(self.group_counts)[:, None, None].astype("float32")
         targets = ops.sum(self.members(cells) * of_row, axis=2) * row_weights[:, None, None]
         losses = ops.sum(targets * self(predictions, outcome), axis=(2, 3))
         return -ops.mean(losses, axis=1) / len(self.group_counts)
@@ -157,32 +159,32 @@ class AbsoluteCorrelation(Debiasing):
     """The absolute correlation between the decision and each group's membership, in a batch.
 
     The paper's Fair(ACL), after Beutel et al. 2019, "Putting fairness principles into practice".
-    It does not read the outcome, so it aims at demographic parity. An attribute weighs as in
-    `cell_weights`, and its groups the same.
+    It does not read the outcome, so it aims at demographic parity. The penalty is the mean over
+    the groups of all attributes.
     """
 
     def loss(self, predictions, outcome, cells, row_weights):
-        """Mean absolute correlation, times the weight: `(readers,)`. As `FairnessAdversary`."""
+        """The penalty, times its weight: `(readers,)`. Arguments as in `FairnessAdversary`."""
         share = row_weights / ops.sum(row_weights)
         groups = ops.sum(self.members(cells), axis=2)  # (batch, attributes, most groups)
         groups = ops.reshape(groups, (-1, self.shape[0] * self.shape[2]))
         groups = _standardised(groups, share[:, None], axis=0)
         decision = _standardised(self.decision(predictions[..., 0]), share, axis=1)
         correlation = ops.abs(ops.matmul(decision * share, groups))  # (readers, groups)
-        weights = ops.reshape(ops.sum(self.cell_weights(), axis=1), (-1,))
-        return self.weight * ops.matmul(correlation, weights[:, None])[:, 0] / self.shape[0]
+        return SCALE * self.weight * ops.sum(correlation, axis=1) / sum(self.group_counts)
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class EqualizedOdds(Debiasing):
     """The spread of the groups' mean decisions among rows of one outcome, as a direct penalty.
 
-    The penalty is the mean over the cells of the squared gap between the cell's mean decision
-    and that of all rows of its level of the outcome, weighted as `cell_weights` says: equalized
-    odds (Hardt, Price, Srebro 2016) with a soft decision, as Donini et al. 2018 and Bechavod and
-    Ligett 2017 penalise it. A batch holds few rows of a small group, so each mean is a running
-    one, while the gradient is that of the batch's rows over how many the cell has on average:
-    right on average for small groups too.
+    The penalty of an attribute is the root of the mean over its cells of the squared gap between
+    the cell's mean decision and that of all rows of its level of the outcome: equalized odds
+    (Hardt, Price, Srebro 2016) with a soft decision, as Bechavod and Ligett 2017 and Donini et
+    al. 2018 penalise it. The root presses on small spreads as on large ones, so attributes need no
+    weights of their own. A batch holds few rows of a small group, so each mean is a running one,
+    while the gradient is that of the batch's rows over how many the cell has on average: right
+    on average for small groups too.
     """
 
     def build(self, predictions_shape=None, outcome_shape=None):
@@ -191,7 +193,7 @@ class EqualizedOdds(Debiasing):
         self.counts = self._add_state("counts", self.shape, EPSILON)
 
     def loss(self, predictions, outcome, cells, row_weights):
-        """The penalty, times the weight: `(readers,)`. Arguments as in `FairnessAdversary`."""
+        """The penalty, times its weight: `(readers,)`. Arguments as in `FairnessAdversary`."""
         members = self.members(cells) * row_weights[:, None, None, None]
         flat = ops.reshape(members, (-1, int(np.prod(self.shape))))
         rows = ops.cast(ops.shape(flat)[0], "float32")
@@ -199,13 +201,14 @@ class EqualizedOdds(Debiasing):
         sums = ops.reshape(sums, (self.readers, *self.shape))
         gap = self._running_gap(sums, ops.mean(members, axis=0))
         weighted = self.cell_weights() * gap
+        spread = ops.sqrt(ops.sum(weighted * gap, axis=(2, 3), keepdims=True) + SMALLEST_SPREAD**2)
         share = ops.maximum(self.cell_shares, EPSILON)
         level = ops.maximum(ops.sum(self.cell_shares, axis=2, keepdims=True), EPSILON)
         pull = sums / share - ops.sum(sums, axis=-1, keepdims=True) / level
-        slope = 2 * ops.sum(weighted * pull, axis=(1, 2, 3))
-        value = ops.sum(weighted * gap, axis=(1, 2, 3))
+        slope = ops.mean(ops.sum(weighted * pull / spread, axis=(2, 3)), axis=1)
+        value = ops.mean(spread[..., 0, 0], axis=1)
         # What is shown is the penalty; what is differentiated is its unbiased slope.
-        return self.weight * (ops.stop_gradient(value - slope) + slope) / self.shape[0]
+        return SCALE * self.weight * (ops.stop_gradient(value - slope) + slope)
 
     def _running_gap(self, sums, counts):
         for state, new in ((self.sums, sums), (self.counts, counts)):
