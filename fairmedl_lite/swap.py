@@ -82,12 +82,21 @@ def _change(model, X, groups, names, in_group, predict):
     groups = np.asarray(groups)
     inputs.check_rows(X=X, groups=groups)
     _check_names(groups, names)
-    before = _predict(model, X, predict)
-    total = np.zeros(len(X))
-    for group in names:
-        after = _predict(model, in_group(group), predict)
-        total += np.where(groups == group, 0.0, np.abs(after - before))
+    tables = [X, *map(in_group, names)]  # predicted in one call: each has its own overhead
+    repeated = {name: _repeated(value, len(X), len(tables)) for name, value in predict.items()}
+    before, *after = np.split(_predict(model, pd.concat(tables), repeated), len(tables))
+    changes = zip(names, after, strict=True)
+    total = sum(np.where(groups == group, 0.0, np.abs(score - before)) for group, score in changes)
     return total / (len(names) - 1)
+
+
+def _repeated(value, rows, times):
+    """What says something of each row, as often; any other option as it is."""
+    if isinstance(value, str) or value is None or np.ndim(value) == 0 or len(value) != rows:
+        return value
+    if isinstance(value, pd.Series | pd.DataFrame):
+        return pd.concat([value] * times)
+    return np.concatenate([np.asarray(value)] * times)
 
 
 def _check_names(groups, names):

@@ -101,7 +101,7 @@ class Column:
 
 
 def test_a_prediction_of_two_axes_is_refused():
-    with pytest.raises(ValueError, match=r"predict must have one finite number.*shape \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"predict must have one finite number.*shape \(9, 1\)"):
         attribute_swap(Column(), ROWS, "sex", ["f", "m"])
 
 
