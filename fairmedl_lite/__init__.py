@@ -37,7 +37,13 @@ _HOME = {
     "unseen": ["calibration_table", "membership_report", "new_cluster_report"],
     "experiments": ["compare"],
     "inference": ["holm", "interval", "paired", "paper_table", "summarise"],
-    "plots": ["Figure", "plot_calibration", "plot_cluster_effects", "plot_group_rates"],
+    "plots": [
+        "Figure",
+        "plot_calibration",
+        "plot_cluster_effects",
+        "plot_frontier",
+        "plot_group_rates",
+    ],
     "teaching": ["guess"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

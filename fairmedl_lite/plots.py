@@ -2,11 +2,13 @@
 
 import base64
 import io
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import seaborn as sns
 
 PALETTE = "colorblind"
+STYLES = {"both": ("-", "full"), "FE": ("--", "none"), "ME": (":", "left")}  # line and marker
 
 
 class Figure:
@@ -28,6 +30,10 @@ class Figure:
         plt.close(figure)
         self.alt = alt
         self._image = base64.b64encode(buffer.getvalue()).decode()
+
+    def save(self, path):
+        """Write the image to a PNG file; its text stands in `alt`."""
+        Path(path).write_bytes(base64.b64decode(self._image))
 
     def _repr_html_(self):
         alt = self.alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
@@ -124,3 +130,82 @@ def plot_calibration(tables):
     ]
     text = "Share of rows whose likeliest cluster is the true one, by its probability."
     return Figure(figure, f"{text} On the diagonal they are equal. {'. '.join(words)}.")
+
+
+def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of the SD of TPR (%)"):
+    """What fairness costs: one panel for each attribute, one line for each form of debiasing.
+
+    Each point is a fairness weight. Downwards is fairer, to the left costs less.
+
+    Args:
+        frontier: DataFrame of `form`, `place` (`both`, `FE` or `ME`), `weight` and what `paired`
+            returned for each setting, against the same model without debiasing. It has the
+            metric, and `auroc` or `mse`, at one threshold.
+        metric: Whose change in per cent is shown.
+        label: What that is, in words.
+
+    Returns:
+        A `Figure`, whose alternative text names the lowest points and lists all.
+
+    Raises:
+        ValueError: If no row has a change of the metric.
+    """
+    points, loss = _frontier_points(frontier, metric)
+    if not len(points):
+        raise ValueError(
+            f"frontier must have rows of the metric {metric!r} with a change in per cent. "
+            f"Received: rows of {sorted(frontier['metric'].unique())}."
+        )
+    attributes = list(points["attribute"].unique())
+    figure, panels = plt.subplots(1, len(attributes), figsize=(12, 3.4), sharey=True, squeeze=False)
+    forms = list(points["form"].unique())
+    looks = dict(zip(forms, zip(sns.color_palette(PALETTE), "osD^vP", strict=False), strict=False))
+    for panel, attribute in zip(panels[0], attributes, strict=True):
+        shown = points[points["attribute"] == attribute]
+        for (form, place), line in shown.groupby(["form", "place"], sort=False):
+            _draw_line(panel, line, *looks[form], *STYLES[place], f"{form} on {place}")
+        panel.axhline(0, color="grey", linewidth=1)
+        panel.set(title=attribute.replace("_", " "), xlabel=loss)
+    panels[0][0].set_ylabel(label)
+    figure.tight_layout()
+    names = panels[0][0].get_legend_handles_labels()
+    figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(forms))
+    return Figure(figure, _frontier_in_words(points, loss, label))
+
+
+def _frontier_points(frontier, metric):
+    """Each setting's loss and change with their intervals, and what the loss is."""
+    keys = ["form", "place", "weight"]
+    whole = frontier["attribute"].fillna("") == ""  # not the MSE of a group
+    overall = frontier[frontier["metric"].isin(("auroc", "mse")) & whole].set_index(keys)
+    if (overall["metric"] == "mse").all():
+        name, loss = "rise of the MSE (%)", overall[["percent", "percent_low", "percent_high"]]
+    else:
+        name, loss = "loss of AUROC", -overall[["difference", "high", "low"]]
+    loss = loss.set_axis(["loss", "loss_low", "loss_high"], axis=1)
+    points = frontier[frontier["metric"] == metric].dropna(subset="percent").join(loss, on=keys)
+    return points.sort_values(keys, kind="stable"), name
+
+
+def _draw_line(panel, line, color, marker, style, fill, name):
+    for end, low, high in (("h", "loss_low", "loss_high"), ("v", "percent_low", "percent_high")):
+        at, draw = ("percent", panel.hlines) if end == "h" else ("loss", panel.vlines)
+        draw(line[at], line[low], line[high], color=color, linewidth=0.6, alpha=0.6)
+    look = {"color": color, "marker": marker, "linestyle": style, "fillstyle": fill}
+    panel.plot(line["loss"], line["percent"], label=name, markersize=5, **look)
+
+
+def _frontier_in_words(points, loss, label):
+    lowest = points.loc[points.groupby("attribute", sort=False)["percent"].idxmin()]
+    best = [
+        f"{row.attribute} {row.percent:.0f} at {row.loss:.3f} "
+        f"({row.form} on {row.place}, weight {row.weight:g})"
+        for row in lowest.itertuples()
+    ]
+    lines = [
+        f"{form} on {place}, weight {weight:g}: {loss} {rows['loss'].iloc[0]:.3f}; "
+        + ", ".join(f"{row.attribute} {row.percent:.0f}" for row in rows.itertuples())
+        for (form, place, weight), rows in points.groupby(["form", "place", "weight"], sort=False)
+    ]
+    start = f"Lines show the {label} against the {loss}, by form of debiasing and its weight."
+    return f"{start} The lowest points: {', '.join(best)}. All points: {'. '.join(lines)}."
