@@ -22,17 +22,19 @@ define timed
 @start=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - start)) seconds"
 endef
 
-.PHONY: help env course test test-jax lab lessons lock clean
+.PHONY: help env course test test-jax lab lessons study study-quick lock clean
 
 help:
-	@echo "make course    run every lesson and print a table of results"
-	@echo "make test      style, unit tests, and the stored outputs of the lessons"
-	@echo "make test-jax  the unit tests on the JAX backend"
-	@echo "make lab       open JupyterLab on the first lesson"
-	@echo "make env       only make the environment, in $(VENV)"
-	@echo "make lessons   run the lessons and store their outputs (ONLY=06 for one)"
-	@echo "make lock      choose new versions: requirements.lock, environment.yml, binder/"
-	@echo "make clean     remove $(VENV) and build"
+	@echo "make course       run every lesson and print a table of results"
+	@echo "make test         style, unit tests, and the stored outputs of the lessons"
+	@echo "make test-jax     the unit tests on the JAX backend"
+	@echo "make lab          open JupyterLab on the first lesson"
+	@echo "make env          only make the environment, in $(VENV)"
+	@echo "make lessons      run the lessons and store their outputs (ONLY=06 for one)"
+	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
+	@echo "make study-quick  the committed choices on few seeds, in build/study-quick (10 minutes)"
+	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
+	@echo "make clean        remove $(VENV) and build"
 
 env: $(VENV)/package.stamp
 
@@ -76,6 +78,12 @@ lab: env
 
 lessons: env
 	@$(PY) tools/course.py --write --only $(ONLY)
+
+study: env
+	$(call timed,study,$(PY) tools/study.py && $(PY) tools/study_report.py)
+
+study-quick: env
+	$(call timed,quick study,$(PY) tools/study.py --quick)
 
 build/uv/bin/uv:
 	@$(PYTHON) -m venv build/uv
