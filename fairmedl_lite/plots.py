@@ -135,7 +135,8 @@ def plot_calibration(tables):
 def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of the SD of TPR (%)"):
     """What fairness costs: one panel for each attribute, one line for each form of debiasing.
 
-    Each point is a fairness weight. Downwards is fairer, to the left costs less.
+    Each point is a fairness weight. Downwards is fairer, to the left costs less. Intervals that
+    reach far beyond all points are cut off.
 
     Args:
         frontier: DataFrame of `form`, `place` (`both`, `FE` or `ME`), `weight` and what `paired`
@@ -166,7 +167,9 @@ def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of t
             _draw_line(panel, line, *looks[form], *STYLES[place], f"{form} on {place}")
         panel.axhline(0, color="grey", linewidth=1)
         panel.set(title=attribute.replace("_", " "), xlabel=loss)
-    panels[0][0].set_ylabel(label)
+        panel.locator_params(axis="x", nbins=5)
+    changes = [*points["percent"], 0.0]
+    panels[0][0].set(ylabel=label, ylim=(min(changes) - 10, max(changes) + 10))
     figure.tight_layout()
     names = panels[0][0].get_legend_handles_labels()
     figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(forms))

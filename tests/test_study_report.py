@@ -209,6 +209,19 @@ def test_missing_files_are_named_with_the_command_that_makes_them(results, tmp_p
     assert "`results/study_recipe.json` is not there" in empty and "](../results/s" not in empty
 
 
+def test_best_weight_of_the_cluster_adversary_is_by_unseen_rows(results, tmp_path):
+    rows = [(PLAIN, "seen", 0.9), (PLAIN, "unseen", 0.85), (f"{PLAIN}, weight 0.3", "seen", 0.8)]
+    rows += [(f"{PLAIN}, weight 0.3", "unseen", 0.86), ("NNet", "unseen", 0.87)]
+    probes = pd.DataFrame(rows, columns=["model", "part", "mean"])
+    probes = probes.assign(probes="with", metric="auroc", block="", low=0.1, high=0.9)
+    probes.to_csv(results / "acs_probes_ladder.csv", index=False)
+    text = page_of(results, tmp_path)
+    link = "[0.860 (0.100 to 0.900)](../results/acs_probes_ladder.csv#L5)"
+    said = f"{PLAIN}, weight 0.3 is the best of the weights of the cluster adversary in {PLAIN}"
+    assert f"{said}: {link}." in text
+    assert re.search(r"\| NNet \| – \|.*\| \[0\.870 .*L6\) \| – \|", text)
+
+
 def test_a_row_that_stands_twice_is_refused(results):
     path = results / "study_adult.csv"
     rows = pd.read_csv(path, keep_default_na=False)

@@ -730,7 +730,7 @@ def probes(results, name):
     said = "Rank 1 is the most important."
     if best is not None:
         said += f" By the AUROC on unseen clusters, {best['model']} is the best of the weights of "
-        said += f"the cluster adversary in {PLAIN} (its own is .1): {cell(best, 'mean')}."
+        said += f"the cluster adversary in {PLAIN}: {cell(best, 'mean')}."
     return [said, markdown(rows)]
 
 
