@@ -177,10 +177,11 @@ def choose(study, frontier):
     the attributes of its change in per cent. A form that never stays within it is left out.
     """
     keys = ["form", "place", "weight"]
+    overall = frontier[frontier["attribute"] == ""].set_index([*keys, "metric"])
     if study.is_regression:
-        loss = frontier[frontier["metric"] == "mse"].set_index(keys)["percent_high"]
+        loss = overall["percent_high"].xs("mse", level="metric")
     else:
-        loss = -frontier[frontier["metric"] == "auroc"].set_index(keys)["low"]
+        loss = -overall["low"].xs("auroc", level="metric")
     threshold = "" if study.is_regression else "youden"
     spread = frontier[
         (frontier["metric"] == study.objective) & (frontier["threshold"] == threshold)
@@ -268,7 +269,7 @@ def headline_runs(table, models):
     spread = table["metric"].str.endswith(("_sd", "_sd_noise_removed"))
     kept = table["metric"].isin(("auroc", "mse")) | (spread & ~table["metric"].str.contains("rate"))
     kept &= table["model"].isin(ladder()) & table["effects"].eq("mixed")
-    kept &= table["threshold"].isin(("", "youden"))
+    kept &= table["threshold"].isin(("", "youden")) & table["group"].eq("")
     return table[kept].drop(columns=["effects", "threshold", "group", "error"])
 
 
@@ -283,17 +284,19 @@ class Runner:
 
     Args:
         kept: Folder of what was fitted.
+        folder: Folder of the tables.
         jobs: Integer. Processes.
     """
 
-    def __init__(self, kept, jobs):
-        self.kept, self.jobs, self.seconds, self.loaded = kept, jobs, [], (None, None)
+    def __init__(self, kept, folder, jobs):
+        self.kept, self.folder, self.jobs, self.loaded = kept, folder, jobs, (None, None)
         kept.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, study, stage, models, seeds, rows="test"):
         """Fit these models on these seeds: the table of `compare`."""
         data, together = self.data_of(study)
-        start = time.perf_counter()
+        output = self.kept / f"{study.name}_{stage}.jsonl"
+        whole, start = not output.exists(), time.perf_counter()
         print(f"{study.name}, {stage}: {len(models)} models x {len(seeds)} seeds", flush=True)
         table = compare(
             models,
@@ -303,21 +306,23 @@ class Runner:
             keep_together=together,
             rows=rows,
             swap_rows=0 if rows == "validation" and not study.is_regression else SWAP_ROWS,
-            output=self.kept / f"{study.name}_{stage}.jsonl",
+            output=output,
             jobs=self.jobs,
         )
-        took = time.perf_counter() - start
-        self.seconds.append(
-            {
-                "study": study.name,
-                "stage": stage,
-                "models": len(models),
-                "seeds": len(seeds),
-                "seconds": took,
-            }
-        )
-        print(f"{study.name}, {stage}: {took:.0f} s", flush=True)
+        seconds = time.perf_counter() - start
+        print(f"{study.name}, {stage}: {seconds:.0f} s", flush=True)
+        if whole:  # the seconds of a run that went on are not those of the stage
+            self._note(study.name, stage, len(models), len(seeds), round(seconds))
         return table
+
+    def _note(self, *row):
+        """Write down how long a stage took, in place of what stood there for it."""
+        columns = ["study", "stage", "models", "seeds", "seconds"]
+        path = self.folder / "study_seconds.csv"
+        known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
+        known = known[(known["study"] != row[0]) | (known["stage"] != row[1])]
+        table = pd.concat([known, pd.DataFrame([row], columns=columns)])
+        write(table, self.folder, "seconds")
 
     def data_of(self, study):
         """The data of a study, and what rows are kept together."""
@@ -375,7 +380,7 @@ def main(arguments=None):
     folder = kept if chosen.quick else ROOT / "results"
     studies = [study for study in STUDIES if not chosen.only or study.name in chosen.only]
     studies = [study for study in studies if study.quick or not chosen.quick]
-    run, path = Runner(kept, chosen.jobs), ROOT / "results" / "study_choices.csv"
+    run, path = Runner(kept, folder, chosen.jobs), ROOT / "results" / "study_choices.csv"
     known = pd.read_csv(path) if path.exists() else pd.DataFrame({"study": []})
     for study in studies:
         source = study.chosen_by or (study.name if chosen.quick and study.tuning else "")
@@ -390,8 +395,7 @@ def main(arguments=None):
             others = known[known["study"] != study.name]
             known = pd.concat([others, choices.assign(study=study.name)], ignore_index=True)
             known.round(5).to_csv(path, index=False)
-    write(pd.DataFrame(run.seconds), folder, "seconds")
-    text = json.dumps(recipe(studies, chosen.quick), indent=1, default=str)
+    text = json.dumps(recipe(STUDIES, chosen.quick), indent=1, default=str)
     (folder / "study_recipe.json").write_text(text + "\n", encoding="utf-8")
 
 
