@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.preprocessing import OneHotEncoder
 
 
 def check_rows(**parts):
@@ -176,14 +175,15 @@ def check_groups(sensitive_features):
     groups, codes = {}, []
     for attribute in table:
         labels = check_labels(table[attribute], f"sensitive attribute {attribute!r}")
-        groups[attribute], code = np.unique(labels, return_inverse=True)
-        codes.append(code)
+        code, found = pd.factorize(labels, sort=True)
+        groups[attribute] = np.asarray(found)
+        codes.append(code.astype("int32"))
         if len(groups[attribute]) < 2:
             raise ValueError(
                 f"Sensitive attribute {attribute!r} must have at least two groups. Received: "
                 f"only {groups[attribute].tolist()}. Leave it out: nothing can be compared."
             )
-    return groups, np.stack(codes, axis=1).astype("int32")
+    return groups, np.stack(codes, axis=1)
 
 
 class TableEncoder:
@@ -242,8 +242,13 @@ class TableEncoder:
         """
         table = as_table(table)
         self._check_columns(table)
-        parts = [self._encode(name, table[name]) for name in self.columns]
-        return np.concatenate(parts, axis=1, dtype="float32")
+        encoded = np.empty((len(table), len(self.feature_names)), dtype="float32")
+        start = 0
+        for name, learned in self.columns.items():
+            stop = start + _width(learned)
+            self._encode(name, table[name], encoded[:, start:stop])
+            start = stop
+        return encoded
 
     def _check_columns(self, table):
         absent = [name for name in self.columns if name not in table]
@@ -255,15 +260,19 @@ class TableEncoder:
                 f"X[{list(self.columns)[:3]} ...] as in fit."
             )
 
-    def _encode(self, name, column):
+    def _encode(self, name, column, block):
+        """Fill the block of encoded columns that a column of the table has, in place."""
         learned = self.columns[name]
-        encode = _encode_number if learned["kind"] == "number" else _encode_category
-        encoded = encode(name, column, learned)
         if learned["missing"]:
-            return np.column_stack([encoded, column.isna()])
-        if column.isna().any():
+            block[:, -1] = column.isna()
+            block = block[:, :-1]
+        elif column.isna().any():
             _warn(f"{column.isna().sum()} rows miss {name!r}, which no training row did.")
-        return encoded
+        if learned["kind"] == "number":
+            block[:, 0] = _standardised(name, column, learned)
+        else:
+            codes = _codes(name, column, learned["categories"])
+            np.equal(codes[:, None], np.arange(block.shape[1]), out=block)
 
     def positions(self, name):
         """Where the values of a column of the table stand among the encoded columns.
@@ -273,10 +282,10 @@ class TableEncoder:
         """
         start = 0
         for other, learned in self.columns.items():
-            width = len(learned.get("categories", [None]))
+            stop = start + _width(learned)
             if other == name:
-                return tuple(range(start, start + width))
-            start += width + learned["missing"]
+                return tuple(range(start, stop - learned["missing"]))
+            start = stop
         raise ValueError(
             f"random_effects must name columns of X. Received: {name!r}, not among "
             f"{list(self.columns)}."
@@ -321,6 +330,11 @@ def as_table(table):
     return pd.DataFrame(table, columns=[f"x{number}" for number in range(table.shape[1])])
 
 
+def _width(learned):
+    """How many encoded columns a column has, the mark of its missing values among them."""
+    return len(learned.get("categories", [None])) + learned["missing"]
+
+
 def _is_number(column):
     return pd.api.types.is_numeric_dtype(column)
 
@@ -342,7 +356,7 @@ def _finite(name, column):
     return values
 
 
-def _encode_number(name, column, learned):
+def _standardised(name, column, learned):
     if not _is_number(column):
         example = column.dropna().iloc[:1].tolist()
         if example:
@@ -351,25 +365,24 @@ def _encode_number(name, column, learned):
                 f"{example[0]!r}. Convert it with pd.to_numeric."
             )
     values = _finite(name, column).fillna(learned["median"])
-    return ((values - learned["mean"]) / learned["scale"]).to_numpy()[:, None]
+    return (values - learned["mean"]) / learned["scale"]
 
 
-def _encode_category(name, column, learned):
-    values = column.astype(object).where(column.isna(), column.astype(str))
-    unknown = values[values.notna() & ~values.isin(learned["categories"])]
-    if len(unknown):
+def _codes(name, column, categories):
+    """The number of each row's category, -1 where it is missing or unknown."""
+    values = column
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        values = column.astype(str).where(column.notna()).astype("category")
+    position = pd.Index(categories).get_indexer(values.cat.categories.astype(object).astype(str))
+    codes = np.append(position, -1)[values.cat.codes]
+    unknown = (codes < 0) & column.notna()
+    if unknown.any():
         _warn(
-            f"{len(unknown)} rows have a category of {name!r} that no training row had "
-            f"({', '.join(unknown.unique()[:3])}). They count as none of the known ones."
+            f"{unknown.sum()} rows have a category of {name!r} that no training row had "
+            f"({', '.join(column[unknown].astype(str).unique()[:3])}). They count as none of the "
+            "known ones."
         )
-    encoder = OneHotEncoder(
-        categories=[np.array(learned["categories"], dtype=object)],
-        handle_unknown="ignore",
-        sparse_output=False,
-        dtype="float32",
-    )
-    cells = values.where(values.notna(), None).to_numpy(dtype=object)[:, None]
-    return encoder.fit([[learned["categories"][0]]]).transform(cells)
+    return codes
 
 
 def _warn(message):

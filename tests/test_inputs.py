@@ -1,6 +1,7 @@
 """A table is encoded as its training rows say, whatever the order or kind of its columns."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,20 @@ def test_a_number_read_as_nullable_fits_what_was_plain():
 def test_a_category_that_has_a_dtype_but_no_row_gets_no_column():
     column = pd.Categorical(["x", "y"], categories=["w", "x", "y"])
     assert encode(pd.DataFrame({"a": column})).shape == (2, 2)
+
+
+def test_the_encoded_array_is_made_once():
+    random = np.random.default_rng(0)
+    column = pd.Categorical.from_codes(
+        random.integers(0, 20, 200_000), list("abcdefghijklmnopqrst")
+    )
+    table = pd.DataFrame({"a": column, "b": column, "c": random.normal(size=200_000)})
+    encoder = TableEncoder().fit(table)
+    tracemalloc.start()
+    encoded = encoder.transform(table)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert encoded.nbytes < peak < 1.5 * encoded.nbytes
 
 
 def test_an_unknown_category_counts_as_none():
