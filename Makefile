@@ -79,8 +79,8 @@ lab: env
 lessons: env
 	@$(PY) tools/course.py --write --only $(ONLY)
 
-study: env
-	$(call timed,study,$(PY) tools/study.py && $(PY) tools/study_report.py)
+study: env build/gpboost.stamp
+	$(call timed,study,PYTHONPATH=build/gpboost $(PY) tools/study.py && $(PY) tools/study_report.py)
 
 study-quick: env
 	$(call timed,quick study,$(PY) tools/study.py --quick)

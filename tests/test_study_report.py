@@ -66,7 +66,7 @@ def results(tmp_path):
     choices.to_csv(folder / "study_choices.csv", index=False)
     seconds = {"study": ["adult"], "stage": ["test"], "models": [7], "seeds": [5], "seconds": [90]}
     pd.DataFrame(seconds).to_csv(folder / "study_seconds.csv", index=False)
-    study = {"places": [], "chosen_by": "", "methods": False, "budgets": [0.01], "defaults": {}}
+    study = {"weights": {}, "chosen_by": "", "methods": False, "budgets": [0.01], "defaults": {}}
     recipe = {"python": "3", "keras": "3", "pandas": "3", "studies": {"adult": study}}
     (folder / "study_recipe.json").write_text(json.dumps(recipe))
     return folder

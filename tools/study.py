@@ -9,17 +9,18 @@ to build/study-quick alone.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
 import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
-import keras
 import pandas as pd
+from scipy import stats
 
 from fairmedl_lite import (
     FairMEDLClassifier,
@@ -47,8 +48,8 @@ FORMS = ("adversary", "correlation", "equalized_odds")
 ATTRIBUTES = ("age", "race", "sex", "marital_status")
 PLAIN, FAIR, NETWORK = "MEDL-NNet", "Fair MEDL-NNet", "Fair NNet"
 LARGE = {"epochs": 10, "batch_size": 2048, "learning_rate": 4e-3}
-KEPT = ("auroc", "accuracy", "mse", "r2", "attribute_swap", "tpr", "seconds", "error")
-KEPT += ("mean_residual", "mean_prediction")
+KEPT = ("auroc", "accuracy", "mse", "r2", "attribute_swap", "tpr", "tpr_worst", "error")
+KEPT += ("tpr_sd_random_effect", "mean_residual", "mean_prediction", "seconds", "test_to_train")
 DISPARITIES = ("disparity_within", "disparity_between", "disparity_total")
 KEYS = ["model", "part", "effects", "threshold", "metric", "attribute", "group"]
 
@@ -64,8 +65,7 @@ class Study:
         tuning: How many tuning seeds: 1000, 1001, ...
         quick: How many reported seeds a quick study has.
         settings: What all models share.
-        weights: For each form of debiasing the fairness weights that are tried.
-        places: On which predictions, besides both, each form is tried.
+        weights: For each place and form of debiasing the fairness weights that are tried.
         budgets: How much performance may be lost, upper end of the interval: of the AUROC, or of
             the MSE in per cent.
         methods: Whether it is the methods beside ours that are fitted.
@@ -80,7 +80,6 @@ class Study:
     quick: int
     weights: dict
     settings: dict = field(default_factory=dict)
-    places: tuple = ()
     budgets: tuple = (0.010, 0.015)
     methods: bool = False
     chosen_by: str = ""
@@ -98,9 +97,24 @@ class Study:
 
 
 SWEEP = {
-    "adversary": (0.5, 1.0, 1.5, 2.5, 4.0),
-    "correlation": (0.2, 0.5, 1.0, 1.7, 3.0),
-    "equalized_odds": (0.3, 0.6, 1.0, 1.5, 2.2),
+    "both": {
+        "adversary": (0.5, 1.0, 1.2, 1.5, 2.5, 4.0),
+        "correlation": (0.2, 0.5, 1.0, 1.7, 3.0),
+        "equalized_odds": (0.3, 0.6, 0.8, 1.0, 1.2, 1.5, 2.2),
+    },
+    "ME": {
+        "adversary": (0.5, 1.5, 2.2, 3.0, 4.0),
+        "equalized_odds": (0.3, 1.0, 1.3, 1.6, 1.9, 2.2),
+    },
+}
+# Where each form is asked for on each prediction alone.
+WIDE_SWEEP = SWEEP | {
+    "FE": {
+        "adversary": (0.5, 1.5, 4.0),
+        "correlation": (0.2, 1.0, 3.0),
+        "equalized_odds": (0.3, 1.0, 2.2),
+    },
+    "ME": SWEEP["ME"] | {"correlation": (0.2, 1.0, 3.0)},
 }
 
 
@@ -116,7 +130,7 @@ def diabetes():
 
 REGRESSION = {"budgets": (1.0,), "kind": FairMEDLRegressor}
 STUDIES = [
-    Study("adult", load_adult, 4 / 14, 40, 5, 4, SWEEP, places=("FE", "ME")),
+    Study("adult", load_adult, 4 / 14, 40, 5, 4, WIDE_SWEEP),
     Study("acs_major", load_acs, 0.2, 10, 5, 1, SWEEP, LARGE),
     Study("diabetes", diabetes, 0.2, 10, 5, 1, SWEEP, LARGE, **REGRESSION),
     Study("wage_panel", load_wage_panel, 0.2, 20, 10, 2, SWEEP, {"hidden": (16,)}, **REGRESSION),
@@ -136,15 +150,12 @@ STUDIES = [
 
 
 def sweep(study):
-    """Fair MEDL by each form of debiasing, place and weight: dictionary of name to model.
-
-    On FE or ME alone every other weight is tried.
-    """
+    """Fair MEDL by each form of debiasing, place and weight: dictionary of name to model."""
     return {
         label(form, place, weight): debiased(study, form, place, weight)
-        for place in ("both", *study.places)
-        for form, weights in study.weights.items()
-        for weight in (weights if place == "both" else weights[::2])
+        for place, forms in study.weights.items()
+        for form, weights in forms.items()
+        for weight in weights
     }
 
 
@@ -163,9 +174,10 @@ def tune(study, run):
     """Fit the sweep on the tuning seeds; the frontier, on validation rows."""
     models = {PLAIN: ladder(study.kind, **study.settings)[PLAIN]} | sweep(study)
     table = run(study, "tune", models, range(1000, 1000 + study.tuning), rows="validation")
+    table = table[is_kept(table)]
     changes = [paired(table, name, PLAIN).assign(setting=name) for name in models if name != PLAIN]
     frontier = pd.concat(changes, ignore_index=True)
-    frontier = frontier[frontier["effects"].eq("mixed") & is_kept(frontier)]
+    frontier = frontier[frontier["effects"].eq("mixed") & ~frontier["metric"].isin(DISPARITIES)]
     parts = frontier["setting"].str.extract(r"(?P<form>\w+) on (?P<place>\w+), (?P<weight>.+)")
     return pd.concat([parts.astype({"weight": float}), frontier.drop(columns="setting")], axis=1)
 
@@ -173,15 +185,19 @@ def tune(study, run):
 def choose(study, frontier):
     """For each form and place, and within each budget, the setting with the least spread.
 
-    The budget holds for the upper end of the interval of the loss; the spread is the mean over
-    the attributes of its change in per cent. A form that never stays within it is left out.
+    The budget holds for the upper end of the interval of the loss, as wide as it would be with as
+    many resamples as are reported; the spread is the mean over the attributes of its change in
+    per cent. A form that never stays within the budget is left out.
     """
     keys = ["form", "place", "weight"]
     overall = frontier[frontier["attribute"] == ""].set_index([*keys, "metric"])
     if study.is_regression:
-        loss = overall["percent_high"].xs("mse", level="metric")
+        rows, ends = overall.xs("mse", level="metric"), ("percent", "percent_high")
+        loss, half = rows[ends[0]], rows[ends[1]] - rows[ends[0]]
     else:
-        loss = -overall["low"].xs("auroc", level="metric")
+        rows = overall.xs("auroc", level="metric")
+        loss, half = -rows["difference"], rows["difference"] - rows["low"]
+    loss = loss + half * width(study.seeds) / width(study.tuning)
     threshold = "" if study.is_regression else "youden"
     spread = frontier[
         (frontier["metric"] == study.objective) & (frontier["threshold"] == threshold)
@@ -196,17 +212,24 @@ def choose(study, frontier):
     return chosen[["form", "place", "budget", "weight", "loss", "change"]]
 
 
+def width(resamples):
+    """Half of an interval of `interval`, in standard deviations, where 20 % of the rows test."""
+    return stats.t.ppf(0.975, resamples - 1) * (1 / resamples + 1 / 3) ** 0.5
+
+
 def reported_models(study, choices):
-    """The ladder, and the settings chosen on both predictions; or the methods beside ours."""
+    """The ladder and the chosen settings; or the methods beside ours."""
     models = ladder(study.kind, **study.settings)
     if study.methods:
         return {PLAIN: models[PLAIN]} | methods()
-    choices = choices[choices["place"] == "both"]
+    choices = choices[
+        (choices["place"] != "FE") & (choices["form"] + choices["place"] != "correlationME")
+    ]
     for row in choices.itertuples():
         setting = row.form, row.place, row.weight
         models.setdefault(label(*setting), debiased(study, *setting))
-    first = choices[choices["budget"] == study.budgets[0]]
-    for row in first[first["form"] != "adversary"].itertuples():
+    both = choices[(choices["place"] == "both") & (choices["budget"] == study.budgets[0])]
+    for row in both[both["form"] != "adversary"].itertuples():
         network = debiased(study, row.form, row.place, row.weight, NETWORK)
         models[f"{NETWORK}, {row.form} {row.weight:g}"] = network
     return models
@@ -221,16 +244,16 @@ def methods():
         found[f"thresholds by {attribute}"] = ThresholdPostProcessing(logistic, attribute)
     for attribute in ATTRIBUTES:
         found[f"fairlearn adversary on {attribute}"] = FairlearnAdversary(attribute)
-    return found | ({"GPBoost": GPBoost()} if importlib.util.find_spec("gpboost") else {})
+    return found | ({"GPBoost": GPBoost()} if find_spec("gpboost") else {})
 
 
 def is_kept(table):
-    """Which figures go into the tables: performance, spreads, swaps, the groups' rates."""
-    spread = table["metric"].str.contains(r"_sd|_worst|^positive_rate")
-    kept = table["metric"].isin(KEPT) | spread
-    split = table["metric"].isin(DISPARITIES) & table["model"].isin((PLAIN, FAIR))
-    # The rates of groups come twice: at Youden's threshold and at an equal positive rate.
-    return (kept & (table["effects"].ne("random") | table["model"].isin((PLAIN, FAIR)))) | split
+    """Which figures go into the tables: performance, spreads, swaps, the groups' own rates."""
+    metric, whole = table["metric"], table["group"] == ""
+    spread = metric.str.endswith(("_sd", "_sd_noise_removed")) & ~metric.str.startswith("balanced")
+    kept = spread | metric.isin(KEPT) | (metric.eq("positive_rate") & whole)
+    kept &= table["effects"].isin(("", "mixed")) | table["model"].isin((PLAIN, FAIR))
+    return kept | (metric.isin(DISPARITIES) & table["model"].isin((PLAIN, FAIR)))
 
 
 def comparisons(models):
@@ -248,16 +271,20 @@ def comparisons(models):
 def report(study, table, models, folder):
     """Write the tables of the reported seeds."""
     summary = summarise(table)
-    write(summary[is_kept(summary) & summary["metric"].ne("seconds")], folder, study.name)
+    shown = is_kept(summary) & ~summary["metric"].isin(("seconds", "test_to_train"))
+    write(summary[shown], folder, study.name)
     seconds = summary[summary["metric"] == "seconds"]
     write(seconds[["model", "mean", "low", "high", "resamples"]], folder, study.name + "_seconds")
+    table = table[is_kept(table)]
     changes = [
         paired(table, *pair).assign(model_name=pair[0], against=pair[1])
         for pair in comparisons(models)
     ]
     changes = pd.concat(changes, ignore_index=True)
     changes = changes.rename(columns={"model": "value", "model_name": "model"})
-    shown = is_kept(changes) & changes["effects"].eq("mixed") & changes["metric"].ne("seconds")
+    ours = changes["model"].eq(FAIR) & changes["against"].eq(PLAIN)
+    shown = changes["effects"].eq("mixed") | (changes["effects"].eq("fixed") & ours)
+    shown &= ~changes["metric"].isin((*DISPARITIES, "seconds"))
     order = ["model", "against", *KEYS[1:], "value", "baseline", "difference", "low", "high"]
     order += ["percent", "percent_low", "percent_high", "effect_size", "p", "resamples"]
     write(changes[shown][order], folder, study.name + "_change")
@@ -289,7 +316,8 @@ class Runner:
     """
 
     def __init__(self, kept, folder, jobs):
-        self.kept, self.folder, self.jobs, self.loaded = kept, folder, jobs, (None, None)
+        self.kept, self.folder, self.jobs = kept, folder, jobs
+        self.loaded, self.sizes = (None, None), {}
         kept.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, study, stage, models, seeds, rows="test"):
@@ -329,6 +357,9 @@ class Runner:
         if self.loaded[0] != study.name:
             loaded = study.load()
             self.loaded = study.name, loaded if isinstance(loaded, tuple) else (loaded, None)
+            data = self.loaded[1][0]
+            size = {"rows": len(data), "clusters": data.clusters.nunique(), "dropped": data.dropped}
+            self.sizes[study.name] = size
         return self.loaded[1]
 
 
@@ -348,7 +379,7 @@ def run_study(study, run, folder, choices, quick):
     return choices
 
 
-def recipe(studies, quick):
+def recipe(studies, quick, sizes):
     """What the study rests on: settings, seeds, sizes, versions."""
     described = {}
     for study in studies:
@@ -357,8 +388,9 @@ def recipe(studies, quick):
         }
         defaults = study.kind(**study.settings).get_params()
         described[study.name] = config | {"estimator": study.kind.__name__, "defaults": defaults}
-    versions = {name: module.__version__ for name, module in (("keras", keras), ("pandas", pd))}
-    return {"quick": quick, "python": platform.python_version(), **versions, "studies": described}
+    versions = {name: version(name) for name in ("keras", "fairlearn", "scikit-learn")}
+    versions = {"python": platform.python_version(), **versions}
+    return {"quick": quick, **versions, "data": sizes, "studies": described}
 
 
 def options(arguments=None):
@@ -395,8 +427,10 @@ def main(arguments=None):
             others = known[known["study"] != study.name]
             known = pd.concat([others, choices.assign(study=study.name)], ignore_index=True)
             known.round(5).to_csv(path, index=False)
-    text = json.dumps(recipe(STUDIES, chosen.quick), indent=1, default=str)
-    (folder / "study_recipe.json").write_text(text + "\n", encoding="utf-8")
+    path = folder / "study_recipe.json"
+    before = json.loads(path.read_text(encoding="utf-8"))["data"] if path.exists() else {}
+    text = json.dumps(recipe(STUDIES, chosen.quick, before | run.sizes), indent=1, default=str)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -395,15 +395,21 @@ def budgets(results, study):
     return blocks
 
 
-def settings(results, study, budget, place="both"):
-    """The settings chosen within a budget, each with its model's name."""
+def settings(results, study, budget, places=("both", "ME")):
+    """The settings chosen within a budget, each with its model's name and its own in a table."""
     table = results.choices(study)
-    table = table[table["budget"] == budget]
-    table = table[table["place"] == place] if place else table
-    return [
-        row | {"model": label(row["form"], row["place"], row["weight"])}
-        for row in table.to_dict("records")
-    ]
+    table = table[(table["budget"] == budget) & table["place"].isin(places)]
+    table = table.sort_values("place", key=lambda column: column != "both", kind="stable")
+    rows = []
+    for row in table.to_dict("records"):
+        name = row["form"] if row["place"] == "both" else f"{row['form']} on {row['place']} alone"
+        rows.append(row | {"name": name, "model": label(row["form"], row["place"], row["weight"])})
+    return [row for row in rows if results.change(study, row["model"], performance(study))]
+
+
+def performance(study):
+    """What a model is to keep."""
+    return "mse" if study in REGRESSIONS else "auroc"
 
 
 def one_budget(results, study, budget, chosen):
@@ -427,7 +433,7 @@ def one_budget(results, study, budget, chosen):
 def kept_budget(results, study, budget, row):
     """A form's weight, what it costs on reported seeds, and whether that is within the budget."""
     change = partial(results.change, study, row["model"])
-    start = {"form": row["form"], "weight": f"[{row['weight']:g}]({row['link']})"}
+    start = {"form": row["name"], "weight": f"[{row['weight']:g}]({row['link']})"}
     if study in REGRESSIONS:
         cost = change("mse")
         lost = math.nan if cost is None else cost["percent_high"]
@@ -461,7 +467,7 @@ def bar_rows(results, study, chosen):
         row = {"attribute": words(attribute), "bar, %": f"-{goal}"}
         for setting in chosen:
             found = results.change(study, setting["model"], metric, attribute)
-            row[setting["form"]] = f"{cell(found, 'percent')} {held_to(found, goal)}"
+            row[setting["name"]] = f"{cell(found, 'percent')} {held_to(found, goal)}"
         rows.append(row)
     return rows
 
@@ -475,7 +481,7 @@ def held_to(row, goal):
 
 def reached(rows):
     """How many bars each form reaches."""
-    forms = [form for form in FORMS if rows and form in rows[0]]
+    forms = [name for name in (rows[0] if rows else ()) if name not in ("attribute", "bar, %")]
     return {form: sum(row[form].endswith(") reached") for row in rows) for form in forms}
 
 
@@ -485,7 +491,7 @@ def attribute_table(results, study, chosen, **where):
     rows = []
     for setting in chosen:
         for attribute in results.attributes(study):
-            row = {"form": setting["form"], "attribute": words(attribute)}
+            row = {"form": setting["name"], "attribute": words(attribute)}
             for metric, column in columns.items():
                 found = results.change(study, setting["model"], metric, attribute, **where)
                 name = words(metric) + (", %" if column == "percent" else "")
@@ -504,10 +510,10 @@ def levelling_down(results, study, chosen):
         groups = table[table["model"] == setting["model"]].dropna(subset="difference")
         for attribute, part in groups.groupby("attribute", sort=False):
             worst = part.loc[part["difference"].idxmin()]
-            row = {"form": setting["form"], "attribute": words(attribute), "group": worst["group"]}
+            row = {"form": setting["name"], "attribute": words(attribute), "group": worst["group"]}
             rows.append(row | {"change of its TPR": cell(worst, "difference")})
             if worst["difference"] < -MOST_LOST:
-                harmed.append(f"{setting['form']}: {worst['group']}")
+                harmed.append(f"{setting['name']}: {worst['group']}")
     if not rows:
         return []
     said = f"by more than {MOST_LOST:.2f}"
@@ -516,21 +522,6 @@ def levelling_down(results, study, chosen):
         f"At an equal positive rate the TPR {found}. The group that loses most:",
         markdown(rows),
     ]
-
-
-def places(results, study):
-    """Debiasing FE alone, ME alone, and both."""
-    rows = []
-    for setting in settings(results, study, min(results.recipe(study)["budgets"]), place=None):
-        cost = results.change(study, setting["model"], "auroc")
-        row = {"form": setting["form"], "debiased": setting["place"]}
-        row |= {"weight": f"{setting['weight']:g}", "AUROC": cell(cost, "difference")}
-        for attribute in results.attributes(study):
-            found = results.change(study, setting["model"], "tpr_sd_noise_removed", attribute)
-            row[f"{words(attribute)}, %"] = cell(found, "percent")
-        rows.append(row)
-    said = f"{words('tpr_sd_noise_removed')}: its change within the smallest budget, seen clusters."
-    return [said, markdown(rows)]
 
 
 def frontier(results, study, folder):
@@ -838,7 +829,6 @@ def of_data_set(results, study, folder):
     """All parts on one data set."""
     told = results.recipe(study)
     parts = [("The ladder", ladder, ()), ("Forms of debiasing within a budget", budgets, ())]
-    parts += [("FE alone, ME alone, both", places, ())] if told["places"] else []
     parts += [] if told["chosen_by"] else [("The frontier", frontier, (folder,))]
     parts.append(("Does Fair MEDL beat Fair NNet?", against_network, ()))
     parts.append(("Within and between clusters", within_between, ()))
