@@ -500,17 +500,21 @@ class FairMEDLEstimator(BaseEstimator):
         """Set the attributes that say what was learned."""
         sample_weight = np.ones(len(x)) if sample_weight is None else sample_weight
         outputs = self._run(x, ids)
-        variance, kl = np.zeros(len(x)), 0.0
-        parts = zip(self.model_.random_effects, self._features(x), ids, strict=False)
-        for layer, features, part in parts:
-            variance += np.square(np.asarray(layer.posterior_scale(features, part))[:, 0])
-            kl += float(layer.kl())
+        kl = sum(float(layer.kl()) for layer in self.model_.random_effects)
+        variance = _in_chunks(self._posterior_variance, x, *ids)
         expected = self._expected_log_likelihood(outcome, outputs["mixed"], np.sqrt(variance))
         self.lower_bound_ = float(sample_weight @ expected) - kl
         if self.model_.random_effects:
             self._summarise_effects(x, ids, outputs["prior_scale"])
         if not self.hidden:
             self._summarise_coefficients(x, ids, outputs["mixed"], sample_weight)
+
+    def _posterior_variance(self, x, *ids):
+        """Variance of the sum of each row's effects under the posterior: `(rows,)`."""
+        features = self.model_.slope_features(self.model_.activations(x))
+        layers = zip(self.model_.random_effects, features, ids, strict=False)
+        scales = [np.asarray(layer.posterior_scale(*parts))[:, 0] for layer, *parts in layers]
+        return sum(map(np.square, scales), np.zeros(len(x)))
 
     def _summarise_effects(self, x, ids, prior_scale):
         tables, self.effect_covariances_ = [], {}
@@ -707,6 +711,7 @@ def _with_ones(features):
     return np.column_stack([np.ones(len(features)), features])
 
 
-def _in_chunks(function, x):
-    parts = [function(x[start : start + CHUNK]) for start in range(0, len(x), CHUNK)]
+def _in_chunks(function, *arrays):
+    starts = range(0, len(arrays[0]), CHUNK)
+    parts = [function(*(array[start : start + CHUNK] for array in arrays)) for start in starts]
     return np.concatenate([np.asarray(part) for part in parts])
