@@ -51,6 +51,7 @@ SMALL = {"hidden": (16,)}
 LARGE = {"epochs": 10, "batch_size": 2048, "learning_rate": 4e-3}
 KEPT = ("auroc", "accuracy", "mse", "r2", "attribute_swap", "tpr", "tpr_worst", "error")
 KEPT += ("tpr_sd_random_effect", "mean_residual", "mean_prediction", "seconds", "test_to_train")
+HEADLINES = ("auroc", "mse", "tpr_sd", "tpr_sd_noise_removed", "mse_sd", "mean_residual_sd")
 DISPARITIES = ("disparity_within", "disparity_between", "disparity_total")
 KEYS = ["model", "part", "effects", "threshold", "metric", "attribute", "group"]
 
@@ -303,8 +304,7 @@ def report(study, table, models, folder):
 
 def headline_runs(table, models):
     """Each resample's headline figures of the ladder: what intervals are taken over."""
-    spread = table["metric"].str.endswith(("_sd", "_sd_noise_removed"))
-    kept = table["metric"].isin(("auroc", "mse")) | (spread & ~table["metric"].str.contains("rate"))
+    kept = table["metric"].isin(HEADLINES)
     kept &= table["model"].isin(ladder()) & table["effects"].eq("mixed")
     kept &= table["threshold"].isin(("", "youden")) & table["group"].eq("")
     return table[kept].drop(columns=["effects", "threshold", "group", "error"])
