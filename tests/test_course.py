@@ -71,15 +71,18 @@ def test_clean_drops_large_widget_states_only():
 
 
 def test_headline_shows_the_ladder(tmp_path):
-    assert "No headline figures" in headline(tmp_path / "adult_ladder.csv")
-    (tmp_path / "adult_ladder.csv").write_text(
-        "model,part,effects,metric,attribute,mean\n"
-        "NNet,seen,mixed,auroc,,0.9\nNNet,seen,fixed,auroc,,0.8\nFair,seen,mixed,auroc,,0.7\n"
-        "NNet,seen,mixed,tpr_sd,age,0.1\nFair,seen,mixed,tpr_sd,age,0.05\n"
+    assert "No headline figures" in headline(tmp_path / "study.csv")
+    (tmp_path / "study.csv").write_text(
+        "model,part,effects,threshold,metric,attribute,mean\n"
+        "NNet,seen,mixed,,auroc,,0.9\nNNet,seen,fixed,,auroc,,0.8\n"
+        "NNet,seen,mixed,youden,tpr_sd,age,0.1\nNNet,seen,mixed,equal_rate,tpr_sd,age,0.3\n"
+        "DA-NNet,seen,mixed,,auroc,,0.7\nDA-NNet,seen,mixed,youden,tpr_sd,age,0.05\n"
+        "GPBoost,seen,mixed,,auroc,,0.6\n"
     )
-    text = headline(tmp_path / "adult_ladder.csv")
-    assert text.index("NNet") < text.index("Fair") and "0.9" in text and "0.8" not in text
+    text = headline(tmp_path / "study.csv")
     assert "tpr_sd age" in text
+    *_, network, adversarial = map(str.split, text.splitlines())
+    assert network == ["NNet", "0.9", "0.10"] and adversarial == ["DA-NNet", "0.7", "0.05"]
 
 
 def test_unknown_lesson_is_an_error():

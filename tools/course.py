@@ -17,10 +17,12 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbconvert import HTMLExporter
 from tqdm import tqdm
 
+from fairmedl_lite import ladder
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "build" / "course"
 HEADLINES = ("auroc", "tpr_sd")
-LADDER = ROOT / "results" / "adult_ladder.csv"
+STUDY = ROOT / "results" / "study_adult.csv"
 WIDGET_BYTES = 100_000
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
@@ -220,12 +222,13 @@ def table(runs: list[Run]) -> str:
 
 
 def headline(path: Path) -> str:
-    """The headline figures of the ladder, from the table that its benchmark wrote."""
+    """The headline figures of the ladder, from the table that the study wrote."""
     if not path.exists():
         return f"No headline figures: {path.name} is not in the folder {path.parent.name}."
-    rows = pd.read_csv(path)
+    rows = pd.read_csv(path).fillna({"threshold": "", "attribute": ""})
     rows = rows[(rows["effects"] == "mixed") & rows["metric"].isin(HEADLINES)]
-    rows = rows.assign(figure=rows["metric"] + " " + rows["attribute"].fillna(""))
+    rows = rows[rows["model"].isin(ladder()) & rows["threshold"].isin(("", "youden"))]
+    rows = rows.assign(figure=rows["metric"] + " " + rows["attribute"])
     order = rows["model"].unique()
     figures = rows.pivot(index="model", columns=["part", "figure"], values="mean").loc[order]
     return f"The ladder on Adult ({path.name}):\n{figures.round(3).to_string()}"
@@ -248,7 +251,7 @@ def main(arguments=None) -> int:
     if not paths:
         sys.exit(f"No lesson in notebooks/ starts with {' or '.join(chosen.only) or 'a number'}.")
     runs = run_course(paths, Budget(), PAGES, chosen.write)
-    print(table(runs), headline(LADDER), sep="\n\n")
+    print(table(runs), headline(STUDY), sep="\n\n")
     print(f"\nThe lessons as HTML: {(PAGES / 'index.html').relative_to(ROOT).as_posix()}")
     return int(any(run.failures for run in runs))
 
