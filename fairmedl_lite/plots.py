@@ -135,8 +135,8 @@ def plot_calibration(tables):
 def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of the SD of TPR (%)"):
     """What fairness costs: one panel for each attribute, one line for each form of debiasing.
 
-    Each point is a fairness weight. Downwards is fairer, to the left costs less. Intervals that
-    reach far beyond all points are cut off.
+    Each point is a fairness weight. Downwards is fairer, to the left costs less. What lies far
+    beyond the dearest point of the cheapest form, or above, is cut off; the text lists it all.
 
     Args:
         frontier: DataFrame of `form`, `place` (`both`, `FE` or `ME`), `weight` and what `paired`
@@ -166,10 +166,9 @@ def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of t
         for (form, place), line in shown.groupby(["form", "place"], sort=False):
             _draw_line(panel, line, *looks[form], *STYLES[place], f"{form} on {place}")
         panel.axhline(0, color="grey", linewidth=1)
-        panel.set(title=attribute.replace("_", " "), xlabel=loss)
+        panel.set(title=attribute.replace("_", " "), xlabel=loss, xlim=_loss_limits(points))
         panel.locator_params(axis="x", nbins=5)
-    changes = [*points["percent"], 0.0]
-    panels[0][0].set(ylabel=label, ylim=(min(changes) - 10, max(changes) + 10))
+    panels[0][0].set(ylabel=label, ylim=(min(points["percent"].min(), 0) - 10, 30))
     figure.tight_layout()
     names = panels[0][0].get_legend_handles_labels()
     figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(forms))
@@ -188,6 +187,12 @@ def _frontier_points(frontier, metric):
     loss = loss.set_axis(["loss", "loss_low", "loss_high"], axis=1)
     points = frontier[frontier["metric"] == metric].dropna(subset="percent").join(loss, on=keys)
     return points.sort_values(keys, kind="stable"), name
+
+
+def _loss_limits(points):
+    """From no loss to half as much again as the form loses that loses least at its largest."""
+    dearest = 1.5 * points.groupby("form")["loss"].max().min()
+    return (-0.05 * dearest, dearest) if dearest > 0 else (None, None)
 
 
 def _draw_line(panel, line, color, marker, style, fill, name):

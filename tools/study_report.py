@@ -728,8 +728,10 @@ def probes(results, name):
 def recipe(results):
     """Settings, seeds, choices and seconds in full."""
     whole = results.whole_recipe()
-    versions = ", ".join(f"{name} {whole[name]}" for name in ("python", "keras", "pandas"))
-    blocks = [f"Versions: {versions}."]
+    versions = {key: value for key, value in whole.items() if isinstance(value, str)}
+    blocks = [f"Versions: {', '.join(f'{key} {value}' for key, value in versions.items())}."]
+    sizes = [{"data": name, **size} for name, size in whole.get("data", {}).items()]
+    blocks += [markdown(sizes)] if sizes else []
     for study, told in whole["studies"].items():
         design = {key: value for key, value in told.items() if key not in ("defaults", "settings")}
         pairs = design | told["defaults"]
