@@ -51,7 +51,15 @@ SMALL = {"hidden": (16,), "epochs": 150}
 LARGE = {"epochs": 10, "batch_size": 2048, "learning_rate": 4e-3}
 KEPT = ("auroc", "accuracy", "mse", "r2", "attribute_swap", "tpr", "tpr_worst", "error")
 KEPT += ("tpr_sd_random_effect", "mean_residual", "mean_prediction", "seconds", "test_to_train")
-HEADLINES = ("auroc", "mse", "tpr_sd", "tpr_sd_noise_removed", "mse_sd", "mean_residual_sd")
+HEADLINES = (
+    "auroc",
+    "mse",
+    "tpr_sd",
+    "tpr_sd_noise_removed",
+    "fpr_sd",
+    "mse_sd",
+    "mean_residual_sd",
+)
 DISPARITIES = ("disparity_within", "disparity_between", "disparity_total")
 KEYS = ["model", "part", "effects", "threshold", "metric", "attribute", "group"]
 
