@@ -32,7 +32,7 @@ help:
 	@echo "make env          only make the environment, in $(VENV)"
 	@echo "make lessons      run the lessons and store their outputs (ONLY=06 for one)"
 	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
-	@echo "make study-quick  the committed choices on few seeds, in build/study-quick (10 minutes)"
+	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
 	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
 	@echo "make clean        remove $(VENV) and build"
 
