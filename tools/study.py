@@ -198,7 +198,9 @@ def tune(study, run):
     shown = frontier["effects"].eq("mixed") & frontier["group"].eq("")
     frontier = frontier[shown & ~frontier["metric"].isin(DISPARITIES)]
     parts = frontier["setting"].str.extract(r"(?P<form>\w+) on (?P<place>\w+), (?P<weight>.+)")
-    return pd.concat([parts.astype({"weight": float}), frontier.drop(columns=["setting", "group"])], axis=1)
+    return pd.concat(
+        [parts.astype({"weight": float}), frontier.drop(columns=["setting", "group"])], axis=1
+    )
 
 
 def choose(study, frontier):
