@@ -8,7 +8,7 @@ from fairmedl_lite.layers import PACKAGE, GradientReversal, keras, ops
 
 MEMORY, EPSILON = 0.97, 1e-9  # of the running means; the smallest share
 SMALLEST_SPREAD = 0.03  # a running mean's noise: below it the slope of a spread fades
-SCALE = 0.3  # of the penalties: a weight of 1 then costs about as much AUROC as an adversary's
+SCALE = 0.3  # of the penalties: at a weight of 1 they cost .002 to .008 AUROC, an adversary .005
 
 
 class Debiasing(keras.layers.Layer):

@@ -271,7 +271,7 @@ def methods():
 def is_kept(table):
     """Which figures go into the tables: performance, spreads, swaps, the groups' own rates."""
     metric, whole = table["metric"], table["group"] == ""
-    spread = metric.str.endswith(("_sd", "_sd_noise_removed")) & ~metric.str.startswith("balanced")
+    spread = metric.str.endswith(("_sd", "_sd_noise_removed"))
     kept = spread | metric.isin(KEPT) | (metric.eq("positive_rate") & whole)
     kept &= table["effects"].isin(("", "mixed")) | table["model"].isin((PLAIN, FAIR))
     return kept | (metric.isin(DISPARITIES) & table["model"].isin((PLAIN, FAIR)))
