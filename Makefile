@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --ignore=notebooks/assignments
-EXTRAS = --extra cpu --extra notebooks --extra test
+EXTRAS = --extra cpu --extra notebooks --extra book --extra classroom --extra test
 # What JAX needs and the environment has.
 SHARED = numpy scipy ml-dtypes opt-einsum
 # The same of GPBoost.
