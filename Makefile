@@ -30,7 +30,7 @@ help:
 	@echo "make test-jax     the unit tests on the JAX backend"
 	@echo "make lab          open JupyterLab on the first lesson"
 	@echo "make env          only make the environment, in $(VENV)"
-	@echo "make lessons      run the lessons and store their outputs (ONLY=06 for one)"
+	@echo "make lessons      execute notebooks/sources into the lessons (ONLY=06 for one)"
 	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
 	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
 	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
@@ -51,7 +51,7 @@ $(VENV)/package.stamp: pyproject.toml $(VENV)/lock.stamp
 	@touch $@
 
 course: env
-	@$(PY) tools/course.py --only $(ONLY)
+	@$(PY) -m tools.course --only $(ONLY)
 
 test: env
 	@$(PY) -m ruff check
@@ -77,7 +77,7 @@ lab: env
 	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb
 
 lessons: env
-	@$(PY) tools/course.py --write --only $(ONLY)
+	@$(PY) -m tools.course --write --only $(ONLY)
 
 study: env build/gpboost.stamp
 	$(call timed,study,PYTHONPATH=build/gpboost $(PY) tools/study.py && $(PY) tools/study_report.py)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import sources
 
 LESSONS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9]*.ipynb"))
 CHECKED_SHARE = 0.6
@@ -112,6 +114,48 @@ def test_there_are_lessons():
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_lesson_is_whole(path):
     assert problems(nbformat.read(path, as_version=4)) == []
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_says_what_its_source_says(path):
+    assert not sources.difference(path), f"run `make lessons ONLY={path.stem[:2]}`"
+
+
+def test_every_source_has_its_lesson():
+    found = {path.stem for path in sources.SOURCES.glob("*.md")}
+    assert found == {path.stem for path in LESSONS}
+
+
+@pytest.fixture
+def pair(tmp_path, monkeypatch):
+    """A lesson and its source, in a folder of their own."""
+    monkeypatch.setattr(sources, "SOURCES", tmp_path)
+    cells = [new_markdown_cell("# Pair"), new_code_cell("1 + 1", metadata={"tags": ["kept"]})]
+    notebook = new_notebook(cells=cells)
+    nbformat.write(notebook, tmp_path / "00_pair.ipynb")
+    sources.write(notebook, tmp_path / "00_pair.md")
+    return tmp_path / "00_pair.ipynb"
+
+
+def test_a_pair_comes_back_whole(pair):
+    assert sources.difference(pair) == ""
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ("1 + 1", "1 + 2", "cell 1 differs: '1 \\+ 1' and '1 \\+ 2'"),
+        ("[kept]", "[lost]", "cell 1 differs"),
+        ("# Pair", "# Other", "cell 0 differs"),
+        ("1 + 1\n```\n", "1 + 1\n```\n\nmore\n", "2 cells, the source has 3"),
+    ],
+)
+def test_a_pair_that_drifted_is_found(pair, old, new, said):
+    source = sources.source_of(pair)
+    text = source.read_text(encoding="utf-8")
+    assert old in text
+    source.write_text(text.replace(old, new), encoding="utf-8")
+    assert re.search(said, sources.difference(pair))
 
 
 def notebook_of(*outputs, count=1, tags=("nbval-check-output",), source="show()"):

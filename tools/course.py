@@ -18,6 +18,7 @@ from nbconvert import HTMLExporter
 from tqdm import tqdm
 
 from fairmedl_lite import ladder
+from tools import sources
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "build" / "course"
@@ -190,16 +191,17 @@ def index(runs: list[Run]) -> str:
 def run_course(paths: list[Path], budget: Budget, pages: Path, write: bool = False) -> list[Run]:
     """Runs the lessons one after the other, with a progress bar, and renders each."""
     pages.mkdir(parents=True, exist_ok=True)
-    notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
+    notebooks = {path: sources.read(path) for path in paths}
     runs = []
     with tqdm(total=sum(map(code_cells, notebooks.values())), unit="cell") as bar:
         for path, notebook in notebooks.items():
             bar.set_description(path.stem)
-            runs.append(execute(notebook, path.stem, path.parent, budget, bar.update))
+            target = sources.notebook_of(path)
+            runs.append(execute(notebook, path.stem, target.parent, budget, bar.update))
             clean(notebook)
             render(notebook, runs[-1], pages)
             if write and not runs[-1].failures:
-                nbformat.write(notebook, path)
+                nbformat.write(notebook, target)
     (pages / "index.html").write_text(index(runs), encoding="utf-8")
     runs[-1].hold("the course", sum(run.seconds for run in runs), budget.course, budget.fatal)
     return runs
@@ -238,7 +240,7 @@ def options(arguments=None):
     """The command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=[], help="numbers of lessons, such as 00 06")
-    parser.add_argument("--write", action="store_true", help="store the outputs in the lessons")
+    parser.add_argument("--write", action="store_true", help="execute the sources into the lessons")
     return parser.parse_args(arguments)
 
 
@@ -246,8 +248,9 @@ def main(arguments=None) -> int:
     """Runs the course; the exit status is 1 if a lesson failed or broke its budget."""
     chosen = options(arguments)
     os.environ.update(QUIET)
-    paths = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    paths = [p for p in paths if not chosen.only or p.name.startswith(tuple(chosen.only))]
+    lessons = sources.SOURCES.glob("*.md") if chosen.write else sources.NOTEBOOKS.glob("*.ipynb")
+    wanted = tuple(chosen.only) or tuple("0123456789")
+    paths = sorted(path for path in lessons if path.name.startswith(wanted))
     if not paths:
         sys.exit(f"No lesson in notebooks/ starts with {' or '.join(chosen.only) or 'a number'}.")
     runs = run_course(paths, Budget(), PAGES, chosen.write)
