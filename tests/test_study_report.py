@@ -16,6 +16,7 @@ from tools.study_report import FAIR, LADDER, NETWORK, PLAIN, ROOT, Results, main
 CHOSEN = "adversary on both, 1"
 GROUPS = {"age": ["old", "young"], "sex": ["f", "m"]}
 LINK = re.compile(r"\[([^\]]+)\]\(\.\./results/([\w.]+)#L(\d+)\)")
+DISPARITIES = ("disparity_within", "disparity_between", "disparity_total")
 SHAPES = [(".3f", "mean"), ("+.3f", "difference"), ("+.0f", "percent"), ("+.1f", "percent")]
 SHAPES += [(".1f", "mean"), ("g", "weight")]
 
@@ -34,7 +35,8 @@ def figures():
                     yield part, "mixed", threshold, "tpr", attribute, group
                     if threshold == "youden":
                         for effects in ("mixed", "fixed", "random"):
-                            yield part, effects, "", "disparity_between", attribute, group
+                            for metric in DISPARITIES:
+                                yield part, effects, "", metric, attribute, group
 
 
 def table(first, random, ends):
@@ -49,6 +51,21 @@ def table(first, random, ends):
     return pd.concat([pd.DataFrame(rows), numbers], axis=1).assign(resamples=5).round(5)
 
 
+def effects_added(random):
+    """What the random effect adds to each disparity, in made-up numbers."""
+    keys = [
+        (model, metric, attribute, group)
+        for model in (PLAIN, FAIR)
+        for metric in DISPARITIES
+        for attribute, groups in GROUPS.items()
+        for group in groups
+    ]
+    rows = pd.DataFrame(keys, columns=["model", "metric", "attribute", "group"])
+    ends = ["difference", "low", "high"]
+    rows[ends] = random.uniform(-0.9, 0.9, (len(rows), 3)).round(5)
+    return rows
+
+
 @pytest.fixture
 def results(tmp_path):
     """Tables of one small study, as tools/study.py writes them."""
@@ -61,12 +78,13 @@ def results(tmp_path):
     changes["p"] = changes["p"].abs()
     summary.to_csv(folder / "study_adult.csv", index=False)
     changes.to_csv(folder / "study_adult_change.csv", index=False)
+    effects_added(random).to_csv(folder / "study_adult_random_effects.csv", index=False)
     choices = {"study": ["adult"], "form": ["adversary"], "place": ["both"], "budget": [0.01]}
     choices = pd.DataFrame(choices).assign(weight=1.0, loss=0.005, change=-20.0)
     choices.to_csv(folder / "study_choices.csv", index=False)
     seconds = {"study": ["adult"], "stage": ["test"], "models": [7], "seeds": [5], "seconds": [90]}
     pd.DataFrame(seconds).to_csv(folder / "study_seconds.csv", index=False)
-    study = {"weights": {}, "chosen_by": "", "methods": False, "budgets": [0.01], "defaults": {}}
+    study = {"weights": {}, "methods": False, "budgets": [0.01], "defaults": {}}
     recipe = {"python": "3", "keras": "3", "pandas": "3", "studies": {"adult": study}}
     (folder / "study_recipe.json").write_text(json.dumps(recipe))
     return folder
@@ -181,6 +199,26 @@ def test_bars_levelling_down_and_budget_are_told_by_the_numbers(results, tmp_pat
     assert "the TPR falls by more than 0.02 of adversary: young." in text
     assert "Reached: adversary 1 of 4." in text and "1 of 4 (adversary)" in text
     assert re.search(r"\| adversary \|.* yes \|", text)
+
+
+@pytest.mark.parametrize(
+    "start, change, said",
+    [
+        (0.3, (0.1, 0.05, 0.15), "between 1 larger and 0 smaller"),
+        (0.3, (-0.1, -0.15, -0.05), "between 0 larger and 1 smaller"),
+        (-0.3, (-0.1, -0.15, -0.05), "between 1 larger and 0 smaller"),
+        (0.3, (0.1, -0.05, 0.25), "between 0 larger and 0 smaller"),
+    ],
+)
+def test_what_the_random_effect_brings_back_is_counted(results, start, change, said):
+    place = "study_adult", PLAIN, "disparity_between", "age", "old"
+    kept = Results(results)
+    kept.find(*place, effects="fixed")["mean"] = start
+    added = kept.index("study_adult_random_effects")[place[1:]]
+    added |= dict(zip(("difference", "low", "high"), change, strict=True))
+    row, moves = study_report.disparity_row(kept, "adult", PLAIN, "age", "old")
+    assert row["FE between"] == f"{start:.3f}" and f"{change[0]:+.3f}" in row["ME - FE between"]
+    assert said in study_report.brought_back(PLAIN, [(row, moves)])
 
 
 def test_holm_is_over_all_primary_comparisons(results, tmp_path):
