@@ -44,7 +44,8 @@ _HOME = {
         "plot_frontier",
         "plot_group_rates",
     ],
-    "teaching": ["guess"],
+    "exercises": ["check"],
+    "teaching": ["guess", "quiz"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE_OF)

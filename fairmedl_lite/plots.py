@@ -2,9 +2,11 @@
 
 import base64
 import io
+from html import escape
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
 
 PALETTE = "colorblind"
@@ -17,18 +19,22 @@ class Figure:
     Args:
         figure: A Matplotlib figure; it is closed once drawn.
         alt: One or more sentences: what is to be seen, with the numbers behind it.
+        data: DataFrame behind the figure, or `None`. It is kept as `.data`, and its first 100
+            rows stand folded below the image.
 
     Raises:
-        ValueError: If `alt` is not at least a short sentence.
+        ValueError: If `alt` is not at least a short sentence, or `data` is no DataFrame.
     """
 
-    def __init__(self, figure, alt):
+    def __init__(self, figure, alt, data=None):
         if len(alt.strip()) < 20:
             raise ValueError(f"alt must be a sentence on what is to be seen. Received: {alt!r}.")
+        if not (data is None or isinstance(data, pd.DataFrame)):
+            raise ValueError(f"data must be a DataFrame. Received: {type(data).__name__}.")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
         plt.close(figure)
-        self.alt = alt
+        self.alt, self.data = alt, data
         self._image = base64.b64encode(buffer.getvalue()).decode()
 
     def save(self, path):
@@ -36,8 +42,16 @@ class Figure:
         Path(path).write_bytes(base64.b64decode(self._image))
 
     def _repr_html_(self):
-        alt = self.alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-        return f'<img alt="{alt}" src="data:image/png;base64,{self._image}">'
+        image = f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{self._image}">'
+        return image + ("" if self.data is None else _folded_table(self.data))
+
+
+def _folded_table(data):
+    """HTML of a table that unfolds: its named index as columns, numbers to four digits."""
+    rows = data if isinstance(data.index, pd.RangeIndex) else data.reset_index()
+    table = rows.head(100).to_html(index=False, float_format="{:.4g}".format, border=0)
+    shown = f", the first 100 of {len(data)} rows" if len(data) > 100 else ""
+    return f"<details><summary>Data behind the figure{shown}</summary>{table}</details>"
 
 
 def plot_group_rates(reports, *, metric="tpr", label="share of positives found"):

@@ -1,4 +1,4 @@
-"""Predict, then see: a learner commits to a guess before the cell that answers."""
+"""Predict, then see: a learner commits to an answer, and hears what a wrong one was about."""
 
 from html import escape
 from string import ascii_uppercase
@@ -16,43 +16,38 @@ class guess:  # noqa: N801 - learners call it as a function
 
     Args:
         question: String.
-        options: Dictionary of answer to explanation: what somebody who picks it may be
-            thinking, and why the result differs. The right answer's says why it is right.
+        options: Dictionary of answer to explanation. The right answer's is a string: why it is
+            right. A wrong one's is a pair: the name of the misconception, and why one may think
+            so and why it is not so.
         choice: A letter, or `None` to use the buttons.
 
     Raises:
-        ValueError: If there are fewer than two options, or `choice` is none of the letters.
+        ValueError: If there are fewer than two options, not exactly one is right, a wrong one
+            names no misconception, or `choice` is none of the letters.
     """
 
     def __init__(self, question, options, choice=None):
-        if len(options) < 2:
-            raise ValueError(f"options must hold two or more answers. Received: {len(options)}.")
-        self.options = dict(options)
+        self.options, self.right = dict(options), _right_answer(options)
         self.letters = dict(zip(ascii_uppercase, self.options, strict=False))
         if choice is not None and choice not in self.letters:
             raise ValueError(
                 f"choice must be one of {', '.join(self.letters)}. Received: {choice!r}."
             )
-        labels = [(f"{letter}. {answer}", letter) for letter, answer in self.letters.items()]
-        self.buttons = ipywidgets.RadioButtons(
-            options=labels, value=choice, layout={"width": "max-content"}
-        )
-        items = "".join(f"<li>{escape(answer)}</li>" for answer in self.options)
-        display(HTML(f"<p><b>{escape(question)}</b></p><ol type='A'>{items}</ol>"), self.buttons)
+        self.buttons = _ask(question, self.letters, choice)
 
     def see(self, answer):
         """Print the answer, and what the guess says about it.
 
         Args:
-            answer: One of the options, as the cell before computed it.
+            answer: The right answer, as the cell before computed it.
 
         Raises:
-            ValueError: If it is none of the options.
+            ValueError: If it is not the option that stands as the right one.
         """
-        if answer not in self.options:
+        if answer != self.right:
             raise ValueError(
-                f"answer must be one of {list(self.options)}. Received: {answer!r}. "
-                "The result has changed: mend the options."
+                f"answer must be the right one of {list(self.options)}: {self.right!r}. "
+                f"Received: {answer!r}. The result has changed: mend the options."
             )
         picked = self.letters.get(self.buttons.value)
         if picked is None:
@@ -60,5 +55,81 @@ class guess:  # noqa: N801 - learners call it as a function
         elif picked == answer:
             print(f"Answer: {answer}. You guessed it.")
         else:
-            print(f"Answer: {answer}. You guessed: {picked}. {self.options[picked]}")
+            print(f"Answer: {answer}. You guessed: {picked}. {_explained(self.options[picked])}")
         print(self.options[answer])
+
+
+def quiz(question, options):
+    """Ask, and answer at once: choosing an option shows what it is about.
+
+    The explanation stands in a region that screen readers speak. All answers stand folded below,
+    for where no kernel runs.
+
+    Args:
+        question: String.
+        options: Dictionary of answer to explanation, as in `guess`.
+
+    Raises:
+        ValueError: As `guess`.
+    """
+    right = _right_answer(options)
+    letters = dict(zip(ascii_uppercase, options, strict=False))
+    buttons, reply = _ask(question, letters), ipywidgets.HTML(spoken(""))
+
+    def answer(change):
+        picked = letters.get(change["new"])
+        verdict = "Right." if picked == right else "Not so."
+        reply.value = spoken(f"{verdict} {_explained(options[picked])}" if picked else "")
+
+    buttons.observe(answer, "value")
+    items = "".join(
+        f"<li>{escape(option)}: {'right. ' if option == right else ''}"
+        f"{escape(_explained(explanation))}</li>"
+        for option, explanation in options.items()
+    )
+    folded = f"<details><summary>All answers</summary><ol type='A'>{items}</ol></details>"
+    display(reply, HTML(folded))
+
+
+def spoken(text):
+    """HTML of a text that a screen reader speaks when it changes."""
+    return f'<div role="status" aria-live="polite">{escape(text)}</div>'
+
+
+def _right_answer(options):
+    right = [answer for answer, explanation in options.items() if isinstance(explanation, str)]
+    if not 2 <= len(options) <= len(ascii_uppercase):
+        raise ValueError(f"options must hold two or more answers. Received: {len(options)}.")
+    if len(right) != 1:
+        raise ValueError(
+            "options must hold exactly one right answer, whose explanation is a string; a wrong "
+            f"one has a pair (misconception, explanation). Received: {len(right)} strings."
+        )
+    for answer, explanation in options.items():
+        if answer != right[0] and not _is_named(explanation):
+            raise ValueError(
+                f"The wrong answer {answer!r} needs a pair of strings, the misconception's name "
+                f"and an explanation. Received: {explanation!r}."
+            )
+    return right[0]
+
+
+def _is_named(explanation):
+    is_pair = isinstance(explanation, tuple) and len(explanation) == 2
+    return is_pair and all(isinstance(part, str) and part.strip() for part in explanation)
+
+
+def _explained(explanation):
+    if isinstance(explanation, str):
+        return explanation
+    name, why = explanation
+    return f"Misconception: {name.rstrip('.')}. {why}"
+
+
+def _ask(question, letters, choice=None):
+    """Show a question and its answers; the radio buttons come back."""
+    labels = [(f"{letter}. {answer}", letter) for letter, answer in letters.items()]
+    buttons = ipywidgets.RadioButtons(options=labels, value=choice, layout={"width": "max-content"})
+    items = "".join(f"<li>{escape(answer)}</li>" for answer in letters.values())
+    display(HTML(f"<p><b>{escape(question)}</b></p><ol type='A'>{items}</ol>"), buttons)
+    return buttons

@@ -1,11 +1,20 @@
-"""A guess is kept, answered with what its author may have thought, and never waits."""
+"""A guess is kept, answered with the misconception behind it, and never waits."""
 
+import re
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
-from fairmedl_lite import teaching
-from fairmedl_lite.teaching import guess
+from fairmedl_lite import Figure, teaching
+from fairmedl_lite.teaching import guess, quiz
 
-OPTIONS = {"up": "Adding rows helps.", "down": "You may think of noise.", "same": "Not quite."}
+OPTIONS = {
+    "up": "Adding rows helps.",
+    "down": ("Noise taken for signal", "You may think of noise."),
+    "same": ("More rows, no information.", "Not quite."),
+}
 
 
 @pytest.fixture
@@ -24,7 +33,8 @@ def test_right_guess(shown, capsys):
 def test_wrong_guess_is_told_its_misconception_and_the_reason(shown, capsys):
     guess("Which way?", OPTIONS, choice="B").see("up")
     assert capsys.readouterr().out == (
-        "Answer: up. You guessed: down. You may think of noise.\nAdding rows helps.\n"
+        "Answer: up. You guessed: down. Misconception: Noise taken for signal. "
+        "You may think of noise.\nAdding rows helps.\n"
     )
 
 
@@ -37,8 +47,9 @@ def test_no_guess_goes_on_and_says_so(shown, capsys):
 def test_a_guess_by_button_counts(shown, capsys):
     asked = guess("Which way?", OPTIONS)
     asked.buttons.value = "C"
-    asked.see("same")
-    assert "You guessed it." in capsys.readouterr().out
+    asked.see("up")
+    said = "You guessed: same. Misconception: More rows, no information. Not quite."
+    assert said in capsys.readouterr().out
 
 
 def test_buttons_have_every_option_and_none_is_picked_beforehand(shown):
@@ -48,7 +59,7 @@ def test_buttons_have_every_option_and_none_is_picked_beforehand(shown):
 
 
 def test_what_is_shown_is_escaped_and_complete(shown):
-    guess("Is a < b & c?", {"<b>yes</b>": "", "no": ""})
+    guess("Is a < b & c?", {"<b>yes</b>": "", "no": ("Name", "why")})
     html = shown[0].data
     assert "Is a &lt; b &amp; c?" in html
     assert "<li>&lt;b&gt;yes&lt;/b&gt;</li><li>no</li>" in html
@@ -56,22 +67,99 @@ def test_what_is_shown_is_escaped_and_complete(shown):
 
 def test_explanations_stay_hidden_until_the_answer(shown):
     guess("Which way?", OPTIONS)
-    assert not any(explanation in shown[0].data for explanation in OPTIONS.values())
+    everything = " ".join(part for told in OPTIONS.values() for part in (told, *told)[-2:])
+    assert "You may think of noise." in everything
+    assert not re.search("helps|noise|Not quite|information", shown[0].data)
+
+
+TWO_RIGHT = {"up": "", "down": ""}
+NONE_RIGHT = {"up": ("Name", "why"), "down": ("Other", "why")}
 
 
 @pytest.mark.parametrize(
-    "settings, message",
+    "options, message",
     [
-        ({"options": {"up": ""}}, "two or more answers. Received: 1"),
-        ({"choice": "D"}, "one of A, B, C. Received: 'D'"),
-        ({"choice": "up"}, "one of A, B, C. Received: 'up'"),
+        ({"up": ""}, "two or more answers. Received: 1"),
+        ({str(number): "" for number in range(27)}, "Received: 27"),
+        (TWO_RIGHT, "exactly one right answer.* Received: 2 strings"),
+        (NONE_RIGHT, "exactly one right answer.* Received: 0 strings"),
+        ({"up": "", "down": ("Name",)}, r"'down' needs a pair.* Received: \('Name',\)"),
+        ({"up": "", "down": ("", "why")}, r"the misconception's name.* Received: \('', 'why'\)"),
+        ({"up": "", "down": None}, "'down' needs a pair.* Received: None"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(shown, settings, message):
+@pytest.mark.parametrize("ask", [guess, quiz])
+def test_what_cannot_be_asked_is_refused(shown, ask, options, message):
     with pytest.raises(ValueError, match=message):
-        guess("Which way?", **{"options": OPTIONS} | settings)
+        ask("Which way?", options)
+    assert not shown
 
 
-def test_an_answer_that_is_no_option_says_the_result_has_changed(shown):
-    with pytest.raises(ValueError, match="Received: 'sideways'. The result has changed"):
-        guess("Which way?", OPTIONS).see("sideways")
+@pytest.mark.parametrize("choice", ["D", "up", ""])
+def test_a_choice_that_is_no_letter_is_refused(shown, choice):
+    with pytest.raises(ValueError, match=f"one of A, B, C. Received: '{choice}'"):
+        guess("Which way?", OPTIONS, choice=choice)
+
+
+@pytest.mark.parametrize("answer", ["sideways", "down"])
+def test_another_answer_than_the_right_one_says_the_result_has_changed(shown, answer):
+    with pytest.raises(ValueError, match=f"'up'. Received: '{answer}'. The result has changed"):
+        guess("Which way?", OPTIONS).see(answer)
+
+
+def test_a_quiz_answers_at_once_in_a_spoken_region(shown):
+    assert quiz("Which way?", OPTIONS) is None
+    question, buttons, reply, _ = shown
+    assert "Which way?" in question.data and buttons.value is None
+    assert isinstance(reply, ipywidgets.HTML)
+    assert reply.value == '<div role="status" aria-live="polite"></div>'
+    buttons.value = "B"
+    wrong = "Not so. Misconception: Noise taken for signal. You may think of noise."
+    assert reply.value == f'<div role="status" aria-live="polite">{wrong}</div>'
+    buttons.value = "A"
+    assert ">Right. Adding rows helps.<" in reply.value
+    buttons.value = None
+    assert reply.value == '<div role="status" aria-live="polite"></div>'
+
+
+def test_without_a_kernel_a_quiz_has_its_answers_folded(shown):
+    quiz("Which way?", {"<up>": "So & so.", "down": ("Name", "Why.")})
+    assert shown[-1].data == (
+        "<details><summary>All answers</summary><ol type='A'><li>&lt;up&gt;: right. So &amp; so."
+        "</li><li>down: Misconception: Name. Why.</li></ol></details>"
+    )
+
+
+def draw():
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [0, 1])
+    return figure
+
+
+def test_a_figure_has_its_data_folded_below_and_keeps_them():
+    data = pd.DataFrame({"rate": [0.123456, 2.0]}, index=pd.Index(["<a>", "b"], name="group"))
+    shown = Figure(draw(), "A line that rises from 0 to 1.", data)
+    assert shown.data is data
+    image, table = shown._repr_html_().split("<details>")
+    assert image.startswith('<img alt="A line that rises from 0 to 1." src="data:image/png;base64,')
+    assert table.startswith("<summary>Data behind the figure</summary><table")
+    cells = re.findall("<t[hd]>(.*?)</t[hd]>", table)
+    assert cells == ["group", "rate", "&lt;a&gt;", "0.1235", "b", "2"]
+
+
+def test_a_figure_without_data_folds_nothing():
+    shown = Figure(draw(), 'A line, called "the line", that rises.')
+    assert shown.data is None and "<details>" not in shown._repr_html_()
+    assert 'alt="A line, called &quot;the line&quot;, that rises."' in shown._repr_html_()
+
+
+def test_a_long_table_is_cut_and_says_so():
+    data = pd.DataFrame({"x": range(101)})
+    html = Figure(draw(), "A line that rises from 0 to 1.", data)._repr_html_()
+    assert "the first 100 of 101 rows" in html and "<td>99</td>" in html
+    assert "<td>100</td>" not in html
+
+
+def test_a_figure_takes_no_other_data():
+    with pytest.raises(ValueError, match="data must be a DataFrame. Received: dict"):
+        Figure(draw(), "A line that rises from 0 to 1.", {"x": [1]})

@@ -1,0 +1,85 @@
+"""Exercises answer back: what is right, what is missing, and what a wrong value may come from."""
+
+import numpy as np
+import pandas as pd
+
+NUMBER = "a number"
+KINDS = {"b": "True or False", "i": NUMBER, "u": NUMBER, "f": NUMBER}
+
+
+def check(what, value, expected, tolerance=0.005, hints=None):
+    """Print whether an exercise's answer is right, or what may be wrong with it. Never raises.
+
+    Args:
+        what: String: what the answer is, such as `"the design effect"`.
+        value: The learner's answer; `None` or `...` where it is not filled in yet.
+        expected: The right answer: a number, a string, True or False; or several of one kind as
+            a list, an array, a set, a dictionary, a Series or a DataFrame. Where both have
+            labels, these are compared, and their order does not matter.
+        tolerance: How far a number may lie from the expected one, in its own units.
+        hints: Dictionary of wrong answer to hint: the misconception's name, a colon, and what
+            was computed instead. Of several numbers the wrong answer is a tuple.
+    """
+    if value is None or value is ...:
+        print(f"Not filled in yet: {what}. Put your answer in, then run this cell again.")
+        return
+    problem = _problem(value, expected, tolerance)
+    if not problem:
+        print(f"Right: {what}.")
+        return
+    fitting = [
+        hint for wrong, hint in (hints or {}).items() if not _problem(value, wrong, tolerance)
+    ]
+    print(f"Not yet: {what}. {[*fitting, problem][0]}")
+
+
+def _problem(value, expected, tolerance):
+    """What tells a value from the expected one, in words; empty if nothing does."""
+    try:
+        return _difference(_labelled(value), _labelled(expected), tolerance)
+    except Exception:  # a learner's value may be anything
+        return f"Expected: {_kind(_array(expected))}. Received: {type(value).__name__}."
+
+
+def _difference(value, expected, tolerance):
+    if hasattr(value, "reindex_like") and type(value) is type(expected):
+        if set(value.index) != set(expected.index):
+            return f"Expected: the labels {list(expected.index)}. Received: {list(value.index)}."
+        value = value.reindex_like(expected)
+    given, wanted = _array(value), _array(expected)
+    if given.shape != wanted.shape or _kind(given) != _kind(wanted):
+        shape = f", shape {given.shape}" if given.shape else ""
+        return f"Expected: {_kind(wanted)}. Received: {type(value).__name__}{shape}."
+    if NUMBER not in _kind(wanted):
+        return _where(given != wanted, "not it")
+    if np.isnan(given.astype(float)).any():
+        return _where(np.isnan(given.astype(float)), "missing (nan)")
+    wrong = ~np.isclose(given, wanted, rtol=0, atol=tolerance)
+    return _where(wrong, "too large" if (given > wanted)[wrong][:1].any() else "too small")
+
+
+def _labelled(value):
+    return pd.Series(value) if isinstance(value, dict) else value
+
+
+def _array(value):
+    """An array of numbers, of booleans or of strings, with as many axes as the value."""
+    array = np.asarray(sorted(value, key=str) if isinstance(value, set) else value)
+    if array.dtype.kind != "O":
+        return array
+    return array.astype(str if any(isinstance(part, str) for part in array.flat) else float)
+
+
+def _kind(array):
+    kind = KINDS.get(array.dtype.kind, "text")
+    return f"{kind}, shape {array.shape}" if array.shape else kind
+
+
+def _where(wrong, how):
+    """Which values are wrong, and how the first one is."""
+    if not wrong.any():
+        return ""
+    if not wrong.shape:
+        return f"Your value is {how}."
+    first = ", ".join(map(str, np.argwhere(wrong)[0]))
+    return f"{wrong.sum()} of {wrong.size} values are wrong. The first, at [{first}], is {how}."
