@@ -1,19 +1,41 @@
 """Explorers: pick a setting, and see a figure and a sentence change."""
 
+from functools import cache, partial
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from scipy import stats
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from fairmedl_lite.explorer import Explorer
+from fairmedl_lite.hiring import simulate_hiring
+from fairmedl_lite.metrics import check_scores, group_report
 from fairmedl_lite.plots import PALETTE, Figure
+from fairmedl_lite.spread import MIN_CASES, spread_report
+from fairmedl_lite.swap import attribute_swap, counterfactual_change
 
 LOOKS = list(zip(sns.color_palette(PALETTE), "osD^v", ("-", "--", "-.", ":", "-"), strict=False))
 CLUSTERS = 30
 ROWS = [2, 5, 10, 20, 50, 100]
 EFFECTS = {"cluster": 0.3, "row": 0.1}  # in standard deviations of the outcome and the covariate
 AWARE = {"cluster": "cluster means", "row": "rows within clusters"}
+NOISE = np.array([1.2, 0.5])  # of the toy's two features
+READERS = ("predictor", "adversary")
+SETTING = ["form", "weight"]
+RULES = {
+    "one for all groups": "",
+    "each group's own, for equal positive rates": "positive_rate",
+    "each group's own, for equal true positive rates": "tpr",
+}
+RATES = {"tpr": "TPR", "fpr": "FPR", "positive_rate": "positive rate"}
+THRESHOLDS = {f"{value:.2f}": value for value in (np.arange(5, 100, 5) / 100).tolist()}
+FEATURES = ("sex", "skill", "education", "experience", "probe")
 
 
 def clusters():
@@ -60,7 +82,11 @@ def _draw_clusters(covariate, icc, rows):
     )
     if shares["all rows", 0][ROWS.index(rows)] > 10:
         words += ". A test that so often fires without an effect has no power worth the name"
-    return _finish(figure, f"{words}.")
+    named = {
+        f"{'power' if effect else 'false alarms'} (%), {test}": values
+        for (test, effect), values in shares.items()
+    }
+    return _finish(figure, f"{words}.", pd.DataFrame({"rows": ROWS, **named}))
 
 
 def _naive(covariate, rows, icc, effect):
@@ -129,23 +155,251 @@ def _draw_shrinkage(rows, between, within):
         f"mean of all; standard deviation {between:g} between clusters and {within:g} within. No "
         f"pooling answers 1.00, give or take {answers['none'][1]:.2f}; complete pooling 0.00; "
         f"partial pooling {weight:.2f}, between {low:.2f} and {high:.2f}.",
+        pd.DataFrame({"rows": counts, "weight": weights}),
     )
 
 
 def gradient_reversal():
-    """Strength of the reversal against the predictor's and the adversary's losses."""
+    """Strength of the reversal against the predictor's and the adversary's losses.
+
+    A toy in NumPy whose truth is known: one feature tells the outcome, the other one tells which
+    of two clusters a row is from. In training, cluster and outcome agree in 80 % of the rows; in
+    new rows they are independent, so the second feature deserves a weight of 0. An encoder
+    weighs both into one number; a predictor and an adversary, each logistic, read it.
+    """
+    runs = {strength: _unlearn(strength) for strength in (0, 0.25, 0.5, 1, 2, 4, 8)}
+    controls = {"strength": ("Strength of the reversal", list(runs))}
+    positions = [{"strength": strength} for strength in (1, 0, 8)]
+    Explorer(controls, lambda strength: _draw_reversal(strength, runs), positions)
+
+
+def _unlearn(strength, steps=300, rows=400, seed=0):
+    """The losses of predictor and adversary by step, the encoder's weights, and new accuracy."""
+    random = np.random.default_rng(seed)
+    y = random.integers(0, 2, rows)
+    cluster = np.where(random.random(rows) < 0.8, y, 1 - y)
+    x = np.stack([2 * y - 1, 2 * cluster - 1], axis=1) + random.normal(size=(rows, 2)) * NOISE
+    encoder, predictor, adversary = np.array([0.5, 0.5]), np.array([0.0, 1]), np.zeros(2)
+    losses = []
+    for _ in range(steps):
+        code = np.stack([np.ones(rows), x @ encoder])
+        p, q = expit(predictor @ code), expit(adversary @ code)
+        losses.append([_log_loss(y, p), _log_loss(cluster, q)])
+        p, q = (p - y) / rows, (q - cluster) / rows  # gradients of the losses by the logits
+        encoder = encoder - 0.1 * x.T @ (predictor[1] * p - strength * adversary[1] * q)
+        predictor, adversary = predictor - 0.1 * code @ p, adversary - 0.5 * code @ q
+    return np.array(losses), encoder, _new_accuracy(encoder, predictor)
+
+
+def _log_loss(truth, probability):
+    return -np.log(np.where(truth == 1, probability, 1 - probability)).mean()
+
+
+def _new_accuracy(encoder, predictor):
+    """The share that is right, exactly, where the cluster is independent of the outcome."""
+    signs = np.array([[y, cluster] for y in (-1, 1) for cluster in (-1, 1)])
+    logit = predictor[0] + predictor[1] * signs @ encoder
+    noise = np.abs(predictor[1]) * np.sqrt(((encoder * NOISE) ** 2).sum())
+    return stats.norm.cdf(signs[:, 0] * logit / noise).mean()
+
+
+def _draw_reversal(strength, runs):
+    losses, encoder, accuracy = runs[strength]
+    names = [f"{one:g}" for one in runs]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.6))
+    for name, loss, (color, _, style) in zip(READERS, losses.T, LOOKS, strict=False):
+        left.plot(loss, color=color, linestyle=style, label=name)
+    left.axhline(np.log(2), color="grey", linewidth=1, linestyle=":", label="chance")
+    left.set(xlabel="step", ylabel="loss", ylim=(0, 1))
+    right_in_new = [100 * run[2] for run in runs.values()]
+    _lines(right, {"": (names, right_in_new)}, at=f"{strength:g}")
+    right.set(xlabel="strength of the reversal", ylabel="right in new clusters (%)")
+    return _finish(
+        figure,
+        f"Reversal of strength {strength:g}: the predictor's loss ends at {losses[-1, 0]:.2f}, the "
+        f"adversary's at {losses[-1, 1]:.2f}, where {np.log(2):.2f} is chance. The feature that "
+        f"tells the outcome gets the weight {encoder[0]:.2f}, the one that tells the cluster "
+        f"{encoder[1]:.2f}. In new clusters {100 * accuracy:.1f} % are right, of at most "
+        f"{100 * stats.norm.cdf(1 / NOISE[0]):.1f} %.",
+        pd.DataFrame({"strength": names, "right in new clusters (%)": right_in_new}),
+    )
 
 
 def fairness_weight(path="../results/study_adult_frontier.csv"):
-    """Along the committed frontier: AUROC against the spread, for each form of debiasing."""
+    """Along the study's frontier: AUROC against the groups' spread, for each form of debiasing.
+
+    Args:
+        path: The table that the study wrote, seen from the notebook's folder.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f"path must lead to the study's frontier. Received: {path!r}. Start the notebook in "
+            "its own folder, or pass the path of results/study_adult_frontier.csv."
+        )
+    frontier = pd.read_csv(path).query("place == 'both' and threshold != 'equal_rate'")
+    spread = frontier.query("metric == 'tpr_sd_noise_removed'")
+    points = spread.merge(frontier.query("metric == 'auroc'"), on=SETTING, suffixes=("", "_auroc"))
+    points = points.sort_values(SETTING)
+    settings = {f"{f}, weight {w:g}": (f, w) for f, w in points.groupby(SETTING).groups}
+    controls = {
+        "setting": ("Form of debiasing and its weight", settings),
+        "attribute": ("Attribute", list(points["attribute"].unique())),
+    }
+    picked = [("adversary", 1.0), ("equalized_odds", 1.0), ("correlation", 1.0)]
+    positions = [{"setting": setting, "attribute": "age"} for setting in picked]
+    Explorer(controls, lambda **position: _draw_weight(points, **position), positions)
+
+
+def _draw_weight(points, setting, attribute):
+    points = points[points["attribute"] == attribute]
+    row = points.set_index(SETTING).loc[setting]
+    lines = {form: (-p["difference_auroc"], p["model"]) for form, p in points.groupby("form")}
+    figure, axes = plt.subplots(figsize=(6, 3))
+    _lines(axes, lines)
+    axes.plot(-row["difference_auroc"], row["model"], "o", color="black", fillstyle="none", ms=13)
+    axes.axhline(row["baseline"], color="grey", linewidth=1, linestyle=":")
+    axes.set(xlabel="loss of AUROC", ylabel="SD of TPR", title=attribute)
+    axes.set_ylim(0, 1.1 * max(row["baseline"], points["model"].max()))
+    return _finish(
+        figure,
+        f"{setting[0]}, weight {setting[1]:g}, on validation rows of Adult: AUROC "
+        f"{row['model_auroc']:.3f}, {-row['difference_auroc']:.3f} less than without debiasing "
+        f"({-row['high_auroc']:.3f} to {-row['low_auroc']:.3f}). The SD of the TPR over groups of "
+        f"{attribute}, noise removed, is {row['model']:.3f} in place of {row['baseline']:.3f}; "
+        f"the change is {row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f}).",
+        points[[*SETTING, "model_auroc", "model"]].set_axis(
+            [*SETTING, "AUROC", "SD of TPR"], axis=1
+        ),
+    )
 
 
 def thresholds(y, score, sensitive):
-    """The threshold, or each group's own, against the groups' rates."""
+    """One threshold for all, or each group's own, against the groups' rates.
+
+    Args:
+        y: 0/1 array of shape `(rows,)`.
+        score: Array of shape `(rows,)`: probabilities.
+        sensitive: Series, or DataFrame of shape `(rows, attributes)`. Of each attribute, groups
+            with 20 rows of each class are shown.
+
+    Raises:
+        ValueError: If a score lies outside [0, 1], or as `group_report`.
+    """
+    y, score = check_scores(y, score)
+    if not ((0 <= score) & (score <= 1)).all():
+        raise ValueError(
+            f"score must lie in [0, 1]. Received: {score.min():g} to {score.max():g}. "
+            "Pass probabilities."
+        )
+    table = pd.DataFrame(sensitive).reset_index(drop=True)
+    controls = {
+        "attribute": ("Attribute", list(table)),
+        "rule": ("Thresholds", RULES),
+        "threshold": ("Threshold for all, or whose rate is met", THRESHOLDS),
+    }
+    positions = [
+        dict(zip(controls, (table.columns[0], r, 0.5), strict=True)) for r in RULES.values()
+    ]
+    Explorer(controls, partial(_draw_thresholds, y, score, table), positions)
+
+
+def _draw_thresholds(y, score, table, attribute, rule, threshold):
+    own = _own_thresholds(y, score, table[attribute], rule, threshold)
+    decision = score >= table[attribute].map(own).to_numpy()
+    report = group_report(y, decision, sensitive_features=table[[attribute]], threshold=1)
+    spread = spread_report(report).set_index("metric")["sd"]
+    rates = report.pivot(index="group", columns="metric", values="rate")[list(RATES)]
+    rates = rates[report.groupby("group")["cases"].min() >= MIN_CASES]
+    figure, axes = plt.subplots(figsize=(6, 0.4 * len(rates) + 1.2))
+    places = [f"{group} (from {own[group]:.2f})" for group in rates.index]
+    for (metric, name), (color, marker, _) in zip(RATES.items(), LOOKS, strict=False):
+        axes.plot(rates[metric], places, marker, color=color, label=name)
+    axes.set(xlabel="rate", xlim=(-0.03, 1.03))
+    axes.margins(y=0.2)
+    listed = [
+        f"{group}, from {own[group]:.2f}: "
+        + ", ".join(f"{name} {row[metric]:.2f}" for metric, name in RATES.items())
+        for group, row in rates.iterrows()
+    ]
+    apart = ", ".join(f"{name} {spread[metric]:.3f}" for metric, name in RATES.items())
+    how = next(words for words, value in RULES.items() if value == rule)
+    return _finish(
+        figure,
+        f"{attribute}, threshold {threshold:.2f}, {how}: accuracy {(decision == y).mean():.3f}; "
+        f"SD over groups: {apart}. {'; '.join(listed)}.",
+        rates,
+    )
+
+
+def _own_thresholds(y, score, groups, rule, threshold):
+    """The threshold of each group: where its rate is that of all rows at the threshold."""
+    counted = y == 1 if rule == "tpr" else np.ones(len(y), bool)
+    share = (score[counted] >= threshold).mean()
+    own = dict.fromkeys(groups.unique(), threshold)
+    for group in own if rule and share else ():
+        of_group = score[counted & (groups == group).to_numpy()]
+        if len(of_group):
+            own[group] = np.quantile(of_group, 1 - share, method="higher")
+    return own
 
 
 def swap():
-    """Attribute swap against the true counterfactual on simulated hiring."""
+    """Attribute swap against the true counterfactual, on simulated hiring.
+
+    A logistic regression is fitted to 5,000 applicants (`simulate_hiring`, without differences
+    between firms). The swap changes their sex alone. The counterfactual also changes what
+    follows from it: education and experience. Only a simulation knows that.
+    """
+    controls = {
+        "direct": ("Direct effect of being a woman", [0.0, -0.4, -0.8]),
+        "mediated": ("Her education and experience, in SD", [0.0, -0.4, -0.8]),
+        "columns": ("The model reads", {"all columns": FEATURES, "all but sex": FEATURES[1:]}),
+    }
+    positions = [(-0.4, -0.8, FEATURES), (-0.4, -0.8, FEATURES[1:]), (-0.4, 0.0, FEATURES)]
+    Explorer(controls, _draw_swap, [dict(zip(controls, p, strict=True)) for p in positions])
+
+
+@cache
+def _changes(direct, mediated, columns):
+    """Mean change of the probability: swap and counterfactual of a model, and the truth."""
+    apart = {"segregation": 0, "confounding": 0, "minority_effect": 0}
+    simulated = simulate_hiring(50, 100, direct=direct, mediated=mediated, **apart, seed=0)
+    data, truth = simulated.data, simulated.truth
+    read = FunctionTransformer(partial(_numbers, columns=columns))
+    model = make_pipeline(read, StandardScaler(), LogisticRegression()).fit(data.x, data.y)
+    worlds, expected = (
+        truth[name]["sex"] for name in ("counterfactuals", "counterfactual_expected")
+    )
+    groups = data.sensitive["sex"]
+    return (
+        attribute_swap(model, data.x, "sex", data.swaps["sex"].values)["change"],
+        counterfactual_change(model, data.x, worlds, groups=groups)["change"],
+        (expected["Female"] - expected["Male"]).abs().mean(),
+    )
+
+
+def _numbers(x, columns):
+    return x.assign(sex=x["sex"] == "Female")[list(columns)].astype(float)
+
+
+def _draw_swap(direct, mediated, columns):
+    names = ["attribute swap,\nmodel", "true counterfactual,\nmodel", "true counterfactual,\ntruth"]
+    changes = _changes(direct, mediated, columns)
+    figure, axes = plt.subplots(figsize=(6, 2.2))
+    axes.barh(names, changes, color=[look[0] for look in LOOKS[:3]])
+    axes.invert_yaxis()
+    axes.set(xlabel="mean change of the probability of being hired", xlim=(0, 0.35))
+    reads = "reads all columns" if "sex" in columns else "does not read sex"
+    return _finish(
+        figure,
+        f"Being a woman has the direct effect {direct:g}, and shifts education and experience by "
+        f"{mediated:g} SD; the model {reads}. Swapping sex alone changes its probability by "
+        f"{changes[0]:.3f} on average, the true counterfactual by {changes[1]:.3f}. In truth it "
+        f"changes by {changes[2]:.3f}.",
+    )
 
 
 def _lines(axes, lines, at=None, markers=True):
@@ -157,11 +411,11 @@ def _lines(axes, lines, at=None, markers=True):
         axes.axvline(at, color="grey", linewidth=1)
 
 
-def _finish(figure, words):
+def _finish(figure, words, data=None):
     """Put the legend of the first panel below all, and make the figure one with its sentence."""
     figure.tight_layout()
     handles, names = figure.axes[0].get_legend_handles_labels()
     if any(names):
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": len(names)}
         figure.legend(handles, names, **place)
-    return Figure(figure, words)
+    return Figure(figure, words, data)
