@@ -1,4 +1,4 @@
-"""Explorers: pick a setting, and see a figure and a sentence change."""
+"""Explorers: change a setting, and see a figure and a sentence follow."""
 
 from functools import cache, partial
 from pathlib import Path
@@ -34,7 +34,6 @@ RULES = {
     "each group's own, for equal true positive rates": "tpr",
 }
 RATES = {"tpr": "TPR", "fpr": "FPR", "positive_rate": "positive rate"}
-THRESHOLDS = {f"{value:.2f}": value for value in (np.arange(5, 100, 5) / 100).tolist()}
 FEATURES = ("sex", "skill", "education", "experience", "probe")
 
 
@@ -49,27 +48,28 @@ def clusters():
     covariates = {"the same for all rows of a cluster": "cluster", "differs between rows": "row"}
     controls = {
         "covariate": ("The covariate", covariates),
-        "icc": ("Intra-class correlation", [0.0, 0.05, 0.1, 0.2, 0.5, 0.8]),
-        "rows": ("Rows of a cluster", ROWS),
+        "icc": ("Intra-class correlation", (0.0, 0.9, 0.05)),
+        "rows": ("Rows of a cluster", (2, 100, 1)),
     }
     positions = [("cluster", 0.2, 20), ("cluster", 0.05, 50), ("row", 0.5, 20)]
-    Explorer(controls, _draw_clusters, [dict(zip(controls, p, strict=True)) for p in positions])
+    Explorer(controls, _draw_clusters, positions)
 
 
 def _draw_clusters(covariate, icc, rows):
     effects, tests = (0, EFFECTS[covariate]), ("all rows", AWARE[covariate])
+    sizes = sorted({*ROWS, rows})
     shares = {
-        (test, effect): [100 * rate(covariate, size, icc, effect) for size in ROWS]
+        (test, effect): [100 * rate(covariate, size, icc, effect) for size in sizes]
         for test, rate in zip(tests, (_naive, _aware), strict=True)
         for effect in effects
     }
     figure, panels = plt.subplots(1, 2, figsize=(7.5, 2.6))
     for panel, effect, label in zip(panels, effects, ("false alarms", "power"), strict=True):
-        _lines(panel, {test: (ROWS, shares[test, effect]) for test in tests}, at=rows)
+        _lines(panel, {test: (sizes, shares[test, effect]) for test in tests}, at=rows)
         panel.set(xlabel="rows of a cluster", ylabel=f"{label} (%)", ylim=(0, 105), xscale="log")
         panel.set_xticks(ROWS, ROWS)
         panel.minorticks_off()
-    said = {key: f"{values[ROWS.index(rows)]:.0f} %" for key, values in shares.items()}
+    here = {key: values[sizes.index(rows)] for key, values in shares.items()}
     design = 1 + (rows - 1) * icc
     words = (
         f"{CLUSTERS} clusters of {rows} rows, intra-class correlation {icc:g}: design effect "
@@ -77,16 +77,17 @@ def _draw_clusters(covariate, icc, rows):
         f"{CLUSTERS * rows / design:,.0f}; "
     )
     words += "; ".join(
-        f"test over {test}: false alarms {said[test, 0]}, power {said[test, effects[1]]}"
+        f"test over {test}: false alarms {here[test, 0]:.0f} %, "
+        f"power {here[test, effects[1]]:.0f} %"
         for test in tests
     )
-    if shares["all rows", 0][ROWS.index(rows)] > 10:
+    if here["all rows", 0] > 10:
         words += ". A test that so often fires without an effect has no power worth the name"
     named = {
         f"{'power' if effect else 'false alarms'} (%), {test}": values
         for (test, effect), values in shares.items()
     }
-    return _finish(figure, f"{words}.", pd.DataFrame({"rows": ROWS, **named}))
+    return _finish(figure, f"{words}.", pd.DataFrame({"rows": sizes, **named}))
 
 
 def _naive(covariate, rows, icc, effect):
@@ -124,12 +125,12 @@ def shrinkage():
     sd_u^2 / (sd_u^2 + sd_e^2 / rows) of it, with a 95 % posterior interval.
     """
     controls = {
-        "rows": ("Rows of the cluster", [1, 2, 4, 8, 16, 32]),
-        "between": ("Standard deviation between clusters", [0.1, 0.2, 0.4, 0.8]),
-        "within": ("Standard deviation within a cluster", [0.2, 0.4, 0.8, 1.6]),
+        "rows": ("Rows of the cluster", (1, 32, 1)),
+        "between": ("Standard deviation between clusters", (0.1, 2.0, 0.1)),
+        "within": ("Standard deviation within a cluster", (0.1, 2.0, 0.1)),
     }
     positions = [(1, 0.4, 0.4), (8, 0.4, 0.4), (8, 0.1, 0.8)]
-    Explorer(controls, _draw_shrinkage, [dict(zip(controls, p, strict=True)) for p in positions])
+    Explorer(controls, _draw_shrinkage, positions)
 
 
 def _draw_shrinkage(rows, between, within):
@@ -168,9 +169,9 @@ def gradient_reversal():
     weighs both into one number; a predictor and an adversary, each logistic, read it.
     """
     runs = {strength: _unlearn(strength) for strength in (0, 0.25, 0.5, 1, 2, 4, 8)}
-    controls = {"strength": ("Strength of the reversal", list(runs))}
-    positions = [{"strength": strength} for strength in (1, 0, 8)]
-    Explorer(controls, lambda strength: _draw_reversal(strength, runs), positions)
+    strengths = {f"{strength:g}": strength for strength in runs}
+    controls = {"strength": ("Strength of the reversal", strengths)}
+    Explorer(controls, lambda strength: _draw_reversal(strength, runs), [(1,), (0,), (8,)])
 
 
 def _unlearn(strength, steps=300, rows=400, seed=0):
@@ -243,20 +244,21 @@ def fairness_weight(path="../results/study_adult_frontier.csv"):
     spread = frontier.query("metric == 'tpr_sd_noise_removed'")
     points = spread.merge(frontier.query("metric == 'auroc'"), on=SETTING, suffixes=("", "_auroc"))
     points = points.sort_values(SETTING)
-    settings = {f"{f}, weight {w:g}": (f, w) for f, w in points.groupby(SETTING).groups}
+    most = points.groupby(["form", "attribute"]).size().max()
     controls = {
-        "setting": ("Form of debiasing and its weight", settings),
-        "attribute": ("Attribute", list(points["attribute"].unique())),
+        "form": ("Form of debiasing", {name: name for name in points["form"].unique()}),
+        "step": ("Weight, from the weakest, 1, to the strongest", (1, int(most), 1)),
+        "attribute": ("Attribute", {name: name for name in points["attribute"].unique()}),
     }
-    picked = [("adversary", 1.0), ("equalized_odds", 1.0), ("correlation", 1.0)]
-    positions = [{"setting": setting, "attribute": "age"} for setting in picked]
-    Explorer(controls, lambda **position: _draw_weight(points, **position), positions)
+    positions = [("adversary", 3, "age"), ("equalized_odds", 4, "age"), ("correlation", 4, "age")]
+    Explorer(controls, partial(_draw_weight, points), positions)
 
 
-def _draw_weight(points, setting, attribute):
+def _draw_weight(points, form, step, attribute):
     points = points[points["attribute"] == attribute]
-    row = points.set_index(SETTING).loc[setting]
-    lines = {form: (-p["difference_auroc"], p["model"]) for form, p in points.groupby("form")}
+    of_form = points[points["form"] == form]
+    row = of_form.iloc[min(step, len(of_form)) - 1]
+    lines = {name: (-p["difference_auroc"], p["model"]) for name, p in points.groupby("form")}
     figure, axes = plt.subplots(figsize=(6, 3))
     _lines(axes, lines)
     axes.plot(-row["difference_auroc"], row["model"], "o", color="black", fillstyle="none", ms=13)
@@ -265,7 +267,7 @@ def _draw_weight(points, setting, attribute):
     axes.set_ylim(0, 1.1 * max(row["baseline"], points["model"].max()))
     return _finish(
         figure,
-        f"{setting[0]}, weight {setting[1]:g}, on validation rows of Adult: AUROC "
+        f"{form}, weight {row['weight']:g}, on validation rows of Adult: AUROC "
         f"{row['model_auroc']:.3f}, {-row['difference_auroc']:.3f} less than without debiasing "
         f"({-row['high_auroc']:.3f} to {-row['low_auroc']:.3f}). The SD of the TPR over groups of "
         f"{attribute}, noise removed, is {row['model']:.3f} in place of {row['baseline']:.3f}; "
@@ -296,13 +298,11 @@ def thresholds(y, score, sensitive):
         )
     table = pd.DataFrame(sensitive).reset_index(drop=True)
     controls = {
-        "attribute": ("Attribute", list(table)),
+        "attribute": ("Attribute", {str(name): name for name in table}),
         "rule": ("Thresholds", RULES),
-        "threshold": ("Threshold for all, or whose rate is met", THRESHOLDS),
+        "threshold": ("Threshold for all, or whose rate is met", (0.0, 1.0, 0.05)),
     }
-    positions = [
-        dict(zip(controls, (table.columns[0], r, 0.5), strict=True)) for r in RULES.values()
-    ]
+    positions = [(table.columns[0], rule, 0.5) for rule in RULES.values()]
     Explorer(controls, partial(_draw_thresholds, y, score, table), positions)
 
 
@@ -354,12 +354,12 @@ def swap():
     follows from it: education and experience. Only a simulation knows that.
     """
     controls = {
-        "direct": ("Direct effect of being a woman", [0.0, -0.4, -0.8]),
-        "mediated": ("Her education and experience, in SD", [0.0, -0.4, -0.8]),
+        "direct": ("Direct effect of being a woman", (-1.0, 0.0, 0.2)),
+        "mediated": ("Shift of her education and experience, in SD", (-1.0, 0.0, 0.2)),
         "columns": ("The model reads", {"all columns": FEATURES, "all but sex": FEATURES[1:]}),
     }
     positions = [(-0.4, -0.8, FEATURES), (-0.4, -0.8, FEATURES[1:]), (-0.4, 0.0, FEATURES)]
-    Explorer(controls, _draw_swap, [dict(zip(controls, p, strict=True)) for p in positions])
+    Explorer(controls, _draw_swap, positions)
 
 
 @cache
@@ -391,7 +391,7 @@ def _draw_swap(direct, mediated, columns):
     figure, axes = plt.subplots(figsize=(6, 2.2))
     axes.barh(names, changes, color=[look[0] for look in LOOKS[:3]])
     axes.invert_yaxis()
-    axes.set(xlabel="mean change of the probability of being hired", xlim=(0, 0.35))
+    axes.set(xlabel="mean change of the probability of being hired", xlim=(0, 0.4))
     reads = "reads all columns" if "sex" in columns else "does not read sex"
     return _finish(
         figure,

@@ -1,4 +1,4 @@
-"""One explorer: a few lists to pick from, a figure and a sentence that follow the pick."""
+"""One explorer: a few settings, and a sentence and a figure that follow them."""
 
 from html import escape
 
@@ -8,34 +8,31 @@ from IPython.display import HTML, display
 from fairmedl_lite.teaching import spoken
 
 SUMMARY = "The main positions, for where no kernel runs"
+LAYOUT = {"style": {"description_width": "initial"}, "layout": {"width": "max-content"}}
 
 
 class Explorer:
-    """Show lists to pick from, by mouse or by arrow keys, and below a sentence and a figure.
+    """Show settings that keys can change, and below a sentence and a figure that follow them.
 
-    Lists, not sliders: a slider's handle has no name that a screen reader could speak. Each pick
-    is kept when the notebook is saved. The figures of the main positions stand folded below.
+    Numbers are fields (arrow keys step them), and choices are radio buttons (Tab and Space).
+    Neither sliders nor lists will do: JupyterLab takes their arrow keys for its own, and a
+    slider's handle has no name that a screen reader could speak. What is set is kept when the
+    notebook is saved. The figures of the main positions stand folded below.
 
     Args:
-        controls: Dictionary of control to its label and its options: a list, or a dictionary of
-            text to value.
+        controls: Dictionary of control to its label and its options: a tuple of lowest and
+            highest number and step, or a dictionary of text to value.
         draw: Function that takes a value of each control by name, and returns a `Figure`, whose
             alternative text is the sentence.
-        positions: List of dictionaries of control to value: the main positions. The first one is
-            where the controls start.
+        positions: List of tuples of a value for each control: the main positions. The first one
+            is where the controls start.
     """
 
     def __init__(self, controls, draw, positions):
-        self.draw, self.labels = draw, {name: label for name, (label, _) in controls.items()}
+        self.draw = draw
         self.controls = {
-            name: ipywidgets.Dropdown(
-                options=list(options.items()) if isinstance(options, dict) else options,
-                value=positions[0][name],
-                description=label,
-                style={"description_width": "initial"},
-                layout={"width": "max-content"},
-            )
-            for name, (label, options) in controls.items()
+            name: _control(label, options, start)
+            for (name, (label, options)), start in zip(controls.items(), positions[0], strict=True)
         }
         self.sentence, self.picture = ipywidgets.HTML(), ipywidgets.HTML()
         for control in self.controls.values():
@@ -52,6 +49,17 @@ class Explorer:
     def _folded(self, positions):
         parts = [f"<details><summary>{SUMMARY}</summary>"]
         for position in positions:
-            figure = self.draw(**position)
+            figure = self.draw(**dict(zip(self.controls, position, strict=True)))
             parts.append(f"<p>{escape(figure.alt)}</p>{figure._repr_html_()}")
         return "".join([*parts, "</details>"])
+
+
+def _control(label, options, start):
+    """A field for a number, or radio buttons for a choice."""
+    if isinstance(options, dict):
+        choices = list(options.items())
+        return ipywidgets.RadioButtons(options=choices, value=start, description=label, **LAYOUT)
+    low, high, step = options
+    whole = isinstance(step, int)
+    field = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
+    return field(start, min=low, max=high, step=step, description=label, **LAYOUT)

@@ -57,6 +57,7 @@ def _small_png(figure):
 def _folded_table(data):
     """HTML of a table that unfolds: its named index as columns, numbers to four digits."""
     rows = data if isinstance(data.index, pd.RangeIndex) else data.reset_index()
+    rows = rows.rename_axis(columns=None)  # or pandas adds a header row of empty cells
     table = rows.head(100).to_html(index=False, float_format="{:.4g}".format, border=0)
     shown = f", the first 100 of {len(data)} rows" if len(data) > 100 else ""
     return f"<details><summary>Data behind the figure{shown}</summary>{table}</details>"

@@ -4,6 +4,7 @@ import re
 from html import unescape
 from types import SimpleNamespace
 
+import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +21,8 @@ adversary,both,1.0,,auroc,,.89,.9,-.01,-.02,.005
 adversary,both,1.0,youden,tpr_sd_noise_removed,age,.04,.1,-.06,-.07,-.05
 adversary,both,1.0,equal_rate,tpr_sd_noise_removed,age,.5,.5,0,0,0
 adversary,FE,1.0,youden,tpr_sd_noise_removed,age,.5,.5,0,0,0
+adversary,both,4.0,,auroc,,.85,.9,-.05,-.06,-.04
+adversary,both,4.0,youden,tpr_sd_noise_removed,age,.02,.1,-.08,-.09,-.07
 correlation,both,1.0,,auroc,,.88,.9,-.02,-.03,-.01
 correlation,both,1.0,youden,tpr_sd_noise_removed,age,.08,.1,-.02,-.04,.01
 equalized_odds,both,1.0,,auroc,,.895,.9,-.005,-.01,0
@@ -49,8 +52,13 @@ def said(shown):
     return unescape(match[1])
 
 
-def values_of(control):
-    return [option[1] if isinstance(option, tuple) else option for option in control.options]
+def other_value(control):
+    """A value that the control does not have now; None if there is no other."""
+    if isinstance(control, ipywidgets.RadioButtons):
+        values = [value for _, value in control.options]
+    else:
+        values = [control.min, control.max]
+    return next((value for value in values if value != control.value), None)
 
 
 def decisions():
@@ -87,11 +95,11 @@ def test_each_pick_changes_the_sentence_and_the_picture_and_can_be_undone(shown,
     one = shown[name]
     start, picture = said(one), one.picture.value
     for label, control in one.controls.items():
-        if len(control.options) == 1:
-            continue
         assert len(label) > 5
-        before = control.value
-        control.value = next(value for value in values_of(control) if value != before)
+        before, after = control.value, other_value(control)
+        if after is None:
+            continue
+        control.value = after
         assert said(one) != start and one.picture.value != picture
         assert Images(one.picture.value).alts == [said(one)]
         control.value = before
@@ -204,13 +212,12 @@ def test_accuracy_in_new_clusters_is_exact():
 
 def test_fairness_weight_says_what_the_table_says(shown):
     one = shown["fairness_weight"]
-    setting, attribute = one.controls.values()
-    assert [text for text, _ in setting.options] == [
-        "adversary, weight 1",
-        "correlation, weight 1",
-        "equalized_odds, weight 1",
-    ]
-    assert attribute.options == ("age",)
+    form, step, attribute = one.controls.values()
+    assert [value for _, value in form.options] == ["adversary", "correlation", "equalized_odds"]
+    assert (step.min, step.max, attribute.options) == (1, 2, (("age", "age"),))
+    assert step.value == 2
+    assert said(one).startswith("adversary, weight 4, on validation rows of Adult: AUROC 0.850,")
+    step.value = 1
     assert said(one) == (
         "adversary, weight 1, on validation rows of Adult: AUROC 0.890, 0.010 less than without "
         "debiasing (-0.005 to 0.020). The SD of the TPR over groups of age, noise removed, is "
@@ -235,7 +242,6 @@ def test_thresholds_by_hand(shown):
         rule.value = value
         rates = re.findall(rf"(?:a|b), from .*?{metric} (\d\.\d\d)", said(one))
         assert len(rates) == 2 and rates[0] == rates[1]
-    rule.value, threshold.value = "", 0.5
 
 
 def test_own_thresholds_meet_the_rate_of_all():
