@@ -1,0 +1,28 @@
+"""The book: the executed lessons as they are stored, the study, and search; all of it offline."""
+
+project = "fairmedl_lite"
+author = "The fairmedl_lite developers"
+copyright = "2026, " + author
+language = "en"
+
+extensions = ["myst_nb"]
+exclude_patterns = ["README.md"]
+nitpicky = True
+
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}  # no kernel runs behind a page, and these come from a remote host
+myst_enable_extensions = []
+myst_heading_anchors = 3
+
+html_theme = "sphinx_book_theme"
+html_title = "Fair MEDL, a course"
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "repository_url": "https://github.com/fairmedl/fairmedl_lite",
+    "use_repository_button": True,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+}
