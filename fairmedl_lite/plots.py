@@ -41,7 +41,8 @@ class Figure:
         Path(path).write_bytes(base64.b64decode(self._image))
 
     def _repr_html_(self):
-        image = f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{self._image}">'
+        source = f"data:image/png;base64,{self._image}"
+        image = f'<img alt="{escape(self.alt)}" src="{source}" style="max-width: 100%">'
         return image + ("" if self.data is None else _folded_table(self.data))
 
 

@@ -76,18 +76,18 @@ def quiz(question, options):
     letters = dict(zip(ascii_uppercase, options, strict=False))
     buttons, reply = _ask(question, letters), ipywidgets.HTML(spoken(""))
 
-    def answer(change):
+    def respond(change):
         picked = letters.get(change["new"])
         verdict = "Right." if picked == right else "Not so."
         reply.value = spoken(f"{verdict} {_explained(options[picked])}" if picked else "")
 
-    buttons.observe(answer, "value")
-    items = "".join(
-        f"<li>{escape(option)}: {'right. ' if option == right else ''}"
-        f"{escape(_explained(explanation))}</li>"
-        for option, explanation in options.items()
-    )
-    folded = f"<details><summary>All answers</summary><ol type='A'>{items}</ol></details>"
+    buttons.observe(respond, "value")
+    told = {
+        f"{letter}. {answer}": ("Right. " if answer == right else "") + _explained(options[answer])
+        for letter, answer in letters.items()
+    }
+    answers = _lines(f"{answer}: {words}" for answer, words in told.items())
+    folded = f"<details><summary>All answers</summary>{answers}</details>"
     display(reply, HTML(folded))
 
 
@@ -99,7 +99,7 @@ def spoken(text):
 def _right_answer(options):
     right = [answer for answer, explanation in options.items() if isinstance(explanation, str)]
     if not 2 <= len(options) <= len(ascii_uppercase):
-        raise ValueError(f"options must hold two or more answers. Received: {len(options)}.")
+        raise ValueError(f"options must hold 2 to 26 answers. Received: {len(options)}.")
     if len(right) != 1:
         raise ValueError(
             "options must hold exactly one right answer, whose explanation is a string; a wrong "
@@ -130,6 +130,11 @@ def _ask(question, letters, choice=None):
     """Show a question and its answers; the radio buttons come back."""
     labels = [(f"{letter}. {answer}", letter) for letter, answer in letters.items()]
     buttons = ipywidgets.RadioButtons(options=labels, value=choice, layout={"width": "max-content"})
-    items = "".join(f"<li>{escape(answer)}</li>" for answer in letters.values())
-    display(HTML(f"<p><b>{escape(question)}</b></p><ol type='A'>{items}</ol>"), buttons)
+    answers = _lines(label for label, _ in labels)
+    display(HTML(f"<p><b>{escape(question)}</b></p>{answers}"), buttons)
     return buttons
+
+
+def _lines(texts):
+    """HTML of one text a line: JupyterLab would take the letters out of a lettered list."""
+    return f"<p>{'<br>'.join(map(escape, texts))}</p>"

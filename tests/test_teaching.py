@@ -62,7 +62,7 @@ def test_what_is_shown_is_escaped_and_complete(shown):
     guess("Is a < b & c?", {"<b>yes</b>": "", "no": ("Name", "why")})
     html = shown[0].data
     assert "Is a &lt; b &amp; c?" in html
-    assert "<li>&lt;b&gt;yes&lt;/b&gt;</li><li>no</li>" in html
+    assert "<p>A. &lt;b&gt;yes&lt;/b&gt;<br>B. no</p>" in html
 
 
 def test_explanations_stay_hidden_until_the_answer(shown):
@@ -79,8 +79,8 @@ NONE_RIGHT = {"up": ("Name", "why"), "down": ("Other", "why")}
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"up": ""}, "two or more answers. Received: 1"),
-        ({str(number): "" for number in range(27)}, "Received: 27"),
+        ({"up": ""}, "2 to 26 answers. Received: 1"),
+        ({str(number): "" for number in range(27)}, "2 to 26 answers. Received: 27"),
         (TWO_RIGHT, "exactly one right answer.* Received: 2 strings"),
         (NONE_RIGHT, "exactly one right answer.* Received: 0 strings"),
         ({"up": "", "down": ("Name",)}, r"'down' needs a pair.* Received: \('Name',\)"),
@@ -125,8 +125,8 @@ def test_a_quiz_answers_at_once_in_a_spoken_region(shown):
 def test_without_a_kernel_a_quiz_has_its_answers_folded(shown):
     quiz("Which way?", {"<up>": "So & so.", "down": ("Name", "Why.")})
     assert shown[-1].data == (
-        "<details><summary>All answers</summary><ol type='A'><li>&lt;up&gt;: right. So &amp; so."
-        "</li><li>down: Misconception: Name. Why.</li></ol></details>"
+        "<details><summary>All answers</summary><p>A. &lt;up&gt;: Right. So &amp; so.<br>"
+        "B. down: Misconception: Name. Why.</p></details>"
     )
 
 
