@@ -11,18 +11,22 @@ nitpicky = True
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # no kernel runs behind a page, and these come from a remote host
-myst_enable_extensions = []
 myst_heading_anchors = 3
 
 html_theme = "sphinx_book_theme"
 html_title = "Fair MEDL, a course"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_sidebars = {"**": ["search-button-field.html", "sbt-sidebar-nav.html"]}
+html_context = {"default_mode": "light"}
+html_use_index = False
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
     "repository_url": "https://github.com/fairmedl/fairmedl_lite",
     "use_repository_button": True,
+    "home_page_in_toc": True,
+    "navbar_persistent": [],
     "use_download_button": False,
     "use_fullscreen_button": False,
 }

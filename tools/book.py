@@ -1,0 +1,90 @@
+"""Builds the book: a static site of the README, the executed lessons and the study, offline."""
+
+import re
+import shutil
+import sys
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+
+import nbformat
+from sphinx.cmd.build import build_main
+
+from tools.sources import ROOT
+
+REPOSITORY = "https://github.com/fairmedl/fairmedl_lite/blob/main"
+STATIC = ROOT / "docs" / "book"
+STRICT = ("-q", "-W", "--keep-going")
+PAGES = ("README.md", "docs/*.md", "notebooks/[0-9]*.ipynb")
+FILES = ("docs/figures/*.png",)
+LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
+REMOTE_BADGE = re.compile(r"^\[!\[.*\n", re.MULTILINE)
+EMPTY_HEADER = re.compile(r"<th>\s*</th>")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def places(root: Path = ROOT) -> dict[str, str]:
+    """Where each file of the repository that the book shows stands in the book."""
+    pages = [path for pattern in PAGES for path in sorted(root.glob(pattern))]
+    files = [path for pattern in FILES for path in sorted(root.glob(pattern))]
+    return {
+        path.relative_to(root).as_posix(): path.name if path in pages else f"figures/{path.name}"
+        for path in (*pages, *files)
+    }
+
+
+def relinked(text: str, home: str, known: dict[str, str]) -> str:
+    """Markdown whose links to files lead to the book's pages, or else to the repository."""
+
+    def target(match):
+        path = normpath(PurePosixPath(home).parent / match[1])
+        return known.get(path, f"{REPOSITORY}/{path}")
+
+    return LINK.sub(target, text)
+
+
+def lesson(path: Path, home: str, known: dict[str, str]):
+    """A stored lesson without what needs a kernel: what stands beside it serves readers."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = relinked(cell.source, home, known)
+        else:
+            cell.outputs = [shown(output) for output in cell.outputs if WIDGET not in str(output)]
+    return notebook
+
+
+def shown(output):
+    """An output whose tables have no empty header: pandas leaves one above the row labels."""
+    if "text/html" in output.get("data", {}):
+        output.data["text/html"] = EMPTY_HEADER.sub("<td></td>", output.data["text/html"])
+    return output
+
+
+def gather(source: Path) -> None:
+    """Copies everything that the book is made of into one new folder."""
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(STATIC, source)
+    known = places()
+    for home, place in known.items():
+        path, copy = ROOT / home, source / place
+        copy.parent.mkdir(exist_ok=True)
+        if path.suffix == ".ipynb":
+            nbformat.write(lesson(path, home, known), copy)
+        elif path.suffix == ".md":
+            text = REMOTE_BADGE.sub("", path.read_text(encoding="utf-8"))
+            copy.write_text(relinked(text, home, known), encoding="utf-8")
+        else:
+            shutil.copyfile(path, copy)
+
+
+def build(folder: Path) -> int:
+    """Builds the book in a folder; 0 if there was no warning."""
+    source, pages = folder / "book-source", folder / "book"
+    gather(source)
+    shutil.rmtree(pages, ignore_errors=True)
+    return build_main([*STRICT, "-d", f"{folder}/book-trees", str(source), str(pages)])
+
+
+if __name__ == "__main__":
+    sys.exit(build(ROOT / "build"))
