@@ -90,7 +90,8 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
     figure.tight_layout()
     names = panels[0][0].get_legend_handles_labels()
     figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(tables))
-    return Figure(figure, _rates_in_words(tables, label))
+    data = pd.concat(tables, names=["model", "row"]).reset_index("model").reset_index(drop=True)
+    return Figure(figure, _rates_in_words(tables, label), data)
 
 
 def _rates_in_words(tables, label):
@@ -111,7 +112,7 @@ def plot_cluster_effects(effects, *, label="random effect (log odds)"):
     Returns:
         A `Figure`, whose alternative text lists every effect.
     """
-    effects = effects.sort_values("mean")
+    effects = effects.sort_values("mean", ignore_index=True)
     figure, axes = plt.subplots(figsize=(7, 0.32 * len(effects) + 1))
     color = sns.color_palette(PALETTE)[0]
     axes.hlines(effects["cluster"], effects["low"], effects["high"], color=color)
@@ -122,7 +123,8 @@ def plot_cluster_effects(effects, *, label="random effect (log odds)"):
         f"{row.cluster} {row.mean:.2f} ({row.low:.2f} to {row.high:.2f})"
         for row in effects.itertuples()
     )
-    return Figure(figure, f"Effects of the clusters, from low to high, with intervals: {words}.")
+    text = f"Effects of the clusters, from low to high, with intervals: {words}."
+    return Figure(figure, text, effects)
 
 
 def plot_calibration(tables):
@@ -153,7 +155,8 @@ def plot_calibration(tables):
         for name, table in tables.items()
     ]
     text = "Share of rows whose likeliest cluster is the true one, by its probability."
-    return Figure(figure, f"{text} On the diagonal they are equal. {'. '.join(words)}.")
+    data = pd.concat(tables, names=["model", "row"]).reset_index("model").reset_index(drop=True)
+    return Figure(figure, f"{text} On the diagonal they are equal. {'. '.join(words)}.", data)
 
 
 def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of the SD of TPR (%)"):
@@ -196,7 +199,9 @@ def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of t
     figure.tight_layout()
     names = panels[0][0].get_legend_handles_labels()
     figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(forms))
-    return Figure(figure, _frontier_in_words(points, loss, label))
+    ends = [f"{name}{end}" for name in ("loss", "percent") for end in ("", "_low", "_high")]
+    data = points[["attribute", "form", "place", "weight", *ends]].reset_index(drop=True)
+    return Figure(figure, _frontier_in_words(points, loss, label), data)
 
 
 def _frontier_points(frontier, metric):
