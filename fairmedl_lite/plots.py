@@ -64,6 +64,13 @@ def _folded_table(data):
     return f"<details><summary>Data behind the figure{shown}</summary>{table}</details>"
 
 
+def _together(tables):
+    """One table of those of several models."""
+    return pd.concat(
+        [table.assign(model=name) for name, table in tables.items()], ignore_index=True
+    )
+
+
 def plot_group_rates(reports, *, metric="tpr", label="share of positives found"):
     """Rates of each group, one marker for each model, one panel for each attribute.
 
@@ -90,7 +97,7 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
     figure.tight_layout()
     names = panels[0][0].get_legend_handles_labels()
     figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(tables))
-    data = pd.concat(tables, names=["model", "row"]).reset_index("model").reset_index(drop=True)
+    data = _together(tables)
     return Figure(figure, _rates_in_words(tables, label), data)
 
 
@@ -155,7 +162,7 @@ def plot_calibration(tables):
         for name, table in tables.items()
     ]
     text = "Share of rows whose likeliest cluster is the true one, by its probability."
-    data = pd.concat(tables, names=["model", "row"]).reset_index("model").reset_index(drop=True)
+    data = _together(tables)
     return Figure(figure, f"{text} On the diagonal they are equal. {'. '.join(words)}.", data)
 
 
