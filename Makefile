@@ -22,7 +22,7 @@ define timed
 @start=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - start)) seconds"
 endef
 
-.PHONY: help env course test test-jax lab lessons study study-quick lock clean
+.PHONY: help env course test test-jax lab lessons book browser study study-quick lock clean
 
 help:
 	@echo "make course       run every lesson and print a table of results"
@@ -31,6 +31,8 @@ help:
 	@echo "make lab          open JupyterLab on the first lesson"
 	@echo "make env          only make the environment, in $(VENV)"
 	@echo "make lessons      execute notebooks/sources into the lessons (ONLY=06 for one)"
+	@echo "make book         the lessons and the study as a site, in build/book"
+	@echo "make browser      go through the lessons and the book in Chromium, into build/browser"
 	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
 	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
 	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
@@ -78,6 +80,12 @@ lab: env
 
 lessons: env
 	@$(PY) -m tools.course --write --only $(ONLY)
+
+book: env
+	$(call timed,book,$(PY) -m tools.book)
+
+browser: env
+	$(call timed,browser,$(PY) -m pytest -m "" tests/browser)
 
 study: env build/gpboost.stamp
 	$(call timed,study,PYTHONPATH=build/gpboost $(PY) tools/study.py && $(PY) tools/study_report.py)
