@@ -1,0 +1,69 @@
+"""Item analysis: which question, and which misconception, cost a class most."""
+
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+
+from fairmedl_lite import Figure
+
+OTHER = "no known misconception"
+
+
+def analyse(gradebook: pd.DataFrame) -> pd.DataFrame:
+    """Points lost by question and misconception, the dearest first.
+
+    Args:
+        gradebook: What `classroom.py` writes; rows without points are left out.
+
+    Returns:
+        DataFrame with `assignment`, `question`, `misconception`, `students` who lost points by
+        it, `lost` (points, of all students) and `share` of all points of that question.
+    """
+    graded = gradebook.dropna(subset="points")
+    graded = graded.assign(lost=graded["max"] - graded["points"])
+    possible = graded.groupby(["assignment", "question"])["max"].sum()
+    named = graded["misconception"].fillna("").replace("", OTHER)
+    groups = graded[graded["lost"] > 0].assign(misconception=named)
+    keys = ["assignment", "question", "misconception"]
+    table = groups.groupby(keys)["lost"].agg(students="count", lost="sum").reset_index()
+    whole = possible.loc[list(zip(table["assignment"], table["question"], strict=True))]
+    table["share"] = table["lost"] / whole.to_numpy()
+    return table.sort_values(["lost", *keys], ascending=[False, *[True] * 3], ignore_index=True)
+
+
+def plot(table: pd.DataFrame) -> Figure:
+    """A bar of lost points for each misconception, by question."""
+    labels = table["question"] + ": " + table["misconception"].map(lambda n: textwrap.fill(n, 40))
+    figure, axes = plt.subplots(figsize=(7, 1 + 0.4 * len(table)))
+    sns.barplot(x=table["lost"], y=labels, hue=table["question"], palette="colorblind", ax=axes)
+    axes.set(xlabel="points lost by the class", ylabel="")
+    sns.despine(figure)
+    return Figure(figure, alternative(table), table)
+
+
+def alternative(table: pd.DataFrame) -> str:
+    """The plot in words: the dearest question and misconceptions."""
+    if table.empty:
+        return "An empty chart: nobody has lost a point."
+    questions = table.groupby("question")["lost"].sum()
+    told = [
+        f"{row.misconception} ({row.question}): {row.lost:g} points, {row.students} students"
+        for row in table.head(3).itertuples()
+    ]
+    return (
+        f"Bars of points lost by the class. Question {questions.idxmax()} cost most, "
+        f"{questions.max():g} of {questions.sum():g} points. The longest bars: {'; '.join(told)}."
+    )
+
+
+def write(gradebook: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Writes items.csv, and items.html with the plot, and returns the table."""
+    table = analyse(gradebook)
+    table.round(3).to_csv(folder / "items.csv", index=False)
+    page = '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Item analysis</title>'
+    page += f"<h1>Item analysis</h1>{plot(table)._repr_html_()}</html>\n"
+    (folder / "items.html").write_text(page, encoding="utf-8")
+    return table
