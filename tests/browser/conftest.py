@@ -1,5 +1,6 @@
 """One browser for all tests of this folder, which `make browser` runs, and a log of them."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser import chromium, lab
 
-FOLDER = Path(__file__).resolve().parents[2] / "build" / "browser"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "build" / "browser"
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +31,18 @@ def page(browser):
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory):
-    with lab.server(tmp_path_factory.mktemp("lab")) as started:
+def course(tmp_path_factory):
+    """A copy of the lessons and of what they read."""
+    folder = tmp_path_factory.mktemp("course")
+    for name in ("notebooks", "results"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(browser, course, tmp_path_factory):
+    """Of a JupyterLab in that copy; not started where there is no browser."""
+    with lab.server(course, tmp_path_factory.mktemp("home")) as started:
         yield started
 
 

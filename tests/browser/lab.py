@@ -1,19 +1,15 @@
-"""A JupyterLab on a copy of the lessons, and what a learner does in it, by keyboard."""
+"""A JupyterLab, and what a learner does in it, by keyboard."""
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("notebooks", "results")
 # All cells stay in the page, for axe-core; and nothing is asked of the network.
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -33,11 +29,13 @@ OPTIONS = (
     "--LabApp.extension_manager=readonly",
     "--log-level=ERROR",
 )
-RUN = """async ([from, to]) => {
+RUN = """async ([from, to, patience]) => {
   const notebook = jupyterapp.shell.currentWidget.content;
-  for (let at = from; at < to; at++) {
+  const tooLong = new Promise((_, stop) =>
+    setTimeout(() => stop(new Error(`cells ${from} to ${to} took too long`)), patience));
+  for (let at = from; at <= to; at++) {
     notebook.activeCellIndex = at;
-    await jupyterapp.commands.execute('notebook:run-cell');
+    await Promise.race([jupyterapp.commands.execute('notebook:run-cell'), tooLong]);
   }
 }"""
 SOURCES = """() => jupyterapp.shell.currentWidget.content.widgets.map(
@@ -48,38 +46,31 @@ READY = """() => {
   return kernel?.status === 'idle' && panel.content.widgets.length > 1;
 }"""
 FAILURES = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type$="stderr"]'
+# The Lab's body has no height, so axe-core would take all in it for invisible.
+VISIBLE = "body { overflow: visible !important }"
 OURS = ".jp-Notebook .jp-OutputArea-output"
 PATIENCE = 180_000  # milliseconds: a lesson on a busy machine
 
 
 @contextmanager
-def server(folder):
-    """Starts JupyterLab in a folder that holds a copy of the lessons; gives its address."""
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, folder / "course" / name)
+def server(course, home):
+    """Starts JupyterLab in one folder, with its settings in another; gives its address."""
     for name, values in SETTINGS.items():
-        path = folder / "jupyterlab_settings_dir" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path = home / "jupyterlab_settings_dir" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values))
-    homes = {
-        f"JUPYTER{kind}_DIR": str(folder / "home") for kind in ("_CONFIG", "_DATA", "_RUNTIME")
-    }
-    homes |= {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
-    homes |= {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
+    environment = os.environ | {name: str(home / name.lower()) for name in HOMES}
     port = free_port()
     command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--port={port}"]
-    said = (folder / "server.log").open("w")
-    process = subprocess.Popen(
-        command, cwd=folder / "course", env=os.environ | homes, stdout=said, stderr=said
-    )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(address, process)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-        said.close()
+    with (home / "server.log").open("w") as said:
+        process = subprocess.Popen(command, cwd=course, env=environment, stdout=said, stderr=said)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(address, process)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 def free_port():
@@ -108,11 +99,12 @@ class OpenLesson:
         page.wait_for_function(READY)
         page.evaluate("() => jupyterapp.shell.collapseLeft()")
         page.evaluate("() => jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+        page.add_style_tag(content=VISIBLE)
         self.sources = page.evaluate(SOURCES)
 
     def run(self, first, last=None):
         """Runs one cell, or those from `first` up to `last`, and waits until all is drawn."""
-        self.page.evaluate(RUN, [first, (first if last is None else last) + 1])
+        self.page.evaluate(RUN, [first, first if last is None else last, PATIENCE])
         self.settle()
 
     def settle(self):
@@ -131,9 +123,12 @@ class OpenLesson:
 
     def failures(self):
         """The errors that cells raised, and what they wrote to stderr."""
-        return self.page.locator(
-            ", ".join(f".jp-Notebook {kind}" for kind in FAILURES)
-        ).all_inner_texts()
+        return self.page.locator(FAILURES).all_inner_texts()
+
+    def speechless(self):
+        """The pictures without a sentence; the Lab calls each that has no text "Image"."""
+        images = self.page.locator(f"{OURS} img").evaluate_all("all => all.map(each => each.alt)")
+        return [f"a picture whose text is {alt!r}" for alt in images if len(alt.split()) < 5]
 
     def answers(self, position):
         """The texts of a question's radio buttons."""
