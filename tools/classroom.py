@@ -11,6 +11,7 @@ It all stands in classroom/, which `nbgrader formgrader` opens. `make clean` lea
 import argparse
 import os
 import sys
+import warnings
 from dataclasses import fields
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment, GenerateFeedback, GenerateSolution
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log, determine_grade, is_grade
+from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets.config import Config
 
@@ -32,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COURSE = ROOT / "classroom"
 # nbgrader calls alembic by name, and an environment has it beside its Python.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+KERNEL = ["--log-level=ERROR", "--HistoryManager.hist_file=:memory:"]
 COLUMNS = ["student", "assignment", "question", "points", "max", "misconception", "reason"]
 
 
@@ -48,6 +51,7 @@ def convert(kind, name: str, course: Path) -> None:
     """Runs one of nbgrader's converters on all students of an assignment."""
     place = CourseDirectory(root=str(course), assignment_id=name)
     config = Config({"HTMLExporter": {"template_name": "feedback"}})
+    config.Execute.extra_arguments = KERNEL
     done = capture_log(kind(coursedir=place, config=config, force=True))
     if not done["success"]:
         raise RuntimeError(f"{name} could not be converted. nbgrader says:\n{done['log']}")
@@ -110,7 +114,8 @@ def store(notebook, student: str, name: str, course: Path) -> None:
     folder = course / "autograded" / student / name
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, folder / f"{name}.ipynb")
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+    with warnings.catch_warnings(), Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, of objects half made
         book.update_or_create_student(student)
         book.update_or_create_submission(name, student)
         for cell in filter(is_grade, notebook.cells):
@@ -124,7 +129,7 @@ def note(rows: pd.DataFrame, course: Path) -> pd.DataFrame:
     """Writes rows into gradebook.csv in place of older ones of these students, and the items."""
     old, keys = gradebook(course), COLUMNS[:3]
     same = old.set_index(keys[:2]).index.isin(rows.set_index(keys[:2]).index)
-    whole = pd.concat([part for part in (old[~same], rows) if len(part)])
+    whole = pd.concat([old[~same], rows]) if len(old) else rows
     whole.sort_values(keys[:2], kind="stable").to_csv(course / "gradebook.csv", index=False)
     items.write(whole, course)
     return rows.sort_values(keys[:2], kind="stable", ignore_index=True)

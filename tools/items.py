@@ -22,8 +22,8 @@ def analyse(gradebook: pd.DataFrame) -> pd.DataFrame:
         DataFrame with `assignment`, `question`, `misconception`, `students` who lost points by
         it, `lost` (points, of all students) and `share` of all points of that question.
     """
-    graded = gradebook.dropna(subset="points")
-    graded = graded.assign(lost=graded["max"] - graded["points"])
+    graded = gradebook.dropna(subset="points").reset_index(drop=True)
+    graded["lost"] = graded["max"] - graded["points"]
     possible = graded.groupby(["assignment", "question"])["max"].sum()
     named = graded["misconception"].fillna("").replace("", OTHER)
     groups = graded[graded["lost"] > 0].assign(misconception=named)

@@ -1,9 +1,9 @@
 """Grades one submission in a process of its own, within limits, whatever is wrong with it."""
 
+import multiprocessing
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,11 +13,18 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from nbgrader.utils import determine_grade, is_grade
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import capture_log, determine_grade, is_grade
+from traitlets.config import Config
 
 from tools.assignments import question
 from tools.course import QUIET, Memory
 
+# A fork of a process that has loaded nbgrader takes half the time; Windows has no forks.
+HOW = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+PROCESSES = multiprocessing.get_context(HOW)
+PROCESSES.set_forkserver_preload([__name__, "nbgrader.preprocessors"])
 STUDENT = "student"  # within the private folder: a real name may hold what nbgrader cannot take
 
 
@@ -96,15 +103,25 @@ def restore(notebook, release) -> list[str]:
 
 def run(private: Path, name: str, limits: Limits) -> None:
     """Runs nbgrader on the one submission of a private course folder."""
-    command = [sys.executable, "-m", "nbgrader", "autograde", name, f"--student={STUDENT}"]
-    command += [f"--CourseDirectory.root={private}", f"--Execute.timeout={limits.cell}"]
-    log = private / "log"
-    with log.open("w") as output:
-        streams = {"stdout": output, "stderr": subprocess.STDOUT, "cwd": private}
-        process = psutil.Popen(command, env=os.environ | QUIET, **streams)
-        watch(process, limits)
-    if process.returncode:
-        raise NotGraded(f"nbgrader gave up: {_last_error(log.read_text(errors='replace'))}")
+    process = PROCESSES.Process(target=_nbgrader, args=(private, name, limits.cell))
+    process.start()
+    watch(process, limits)
+    if process.exitcode:
+        log = (private / "log").read_text(encoding="utf-8", errors="replace")
+        raise NotGraded(f"nbgrader gave up: {_last_error(log)}")
+
+
+def _nbgrader(private, name, seconds):
+    """Grades, in a process of its own; what it and its kernel say goes into a log."""
+    os.environ.update(QUIET)
+    with (private / "log").open("w", encoding="utf-8") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        place = CourseDirectory(root=str(private), assignment_id=name, student_id=STUDENT)
+        config = Config({"Execute": {"timeout": seconds}})
+        done = capture_log(Autograde(coursedir=place, config=config))
+        log.write(done["log"] + done.get("error", ""))
+    sys.exit(not done["success"])
 
 
 def watch(process, limits: Limits) -> None:
@@ -112,16 +129,16 @@ def watch(process, limits: Limits) -> None:
     memory, ends = Memory(), time.monotonic() + limits.seconds
     memory.watch(process.pid)
     try:
-        while process.poll() is None:
+        while process.is_alive():
             if memory.peak > limits.megabytes * 2**20:
                 raise NotGraded(f"stopped: it took more than {limits.megabytes} MB of memory")
             if time.monotonic() > ends:
                 raise NotGraded(f"stopped: it took more than {limits.seconds} seconds")
-            time.sleep(0.1)
+            process.join(0.1)
     finally:
         memory.stop()
-        if process.poll() is None:
-            end(process)
+        if process.is_alive():
+            end(psutil.Process(process.pid))
 
 
 def end(process) -> None:
