@@ -23,6 +23,9 @@ class Swap:
     linked: dict = field(default_factory=dict)
 
 
+PARTS = {"x": pd.DataFrame, "y": pd.Series, "clusters": pd.Series, "sensitive": pd.DataFrame}
+
+
 @dataclass(frozen=True)
 class ClusteredData:
     """Rows in clusters, with an outcome and sensitive attributes. All parts share one index.
@@ -36,6 +39,10 @@ class ClusteredData:
         name: What to call the data in a table.
         swaps: A `Swap` for each attribute that an attribute swap can change.
         dropped: Why rows of the source are not here, and how many.
+
+    Raises:
+        ValueError: If a part is of another type or index, or if an outcome, a cluster or a group
+            is missing.
     """
 
     x: pd.DataFrame
@@ -48,15 +55,29 @@ class ClusteredData:
     dropped: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self):
-        for part in ("y", "clusters", "sensitive"):
-            if not getattr(self, part).index.equals(self.x.index):
-                raise ValueError(
-                    f"x and {part} must share one index. Received: {len(self.x)} rows of x and "
-                    f"{len(getattr(self, part))} of {part}. Build them from one DataFrame."
-                )
+        for part, kind in PARTS.items():
+            self._check_part(part, getattr(self, part), kind)
         if self.task not in ("classification", "regression"):
             raise ValueError(
                 f"task must be 'classification' or 'regression'. Received: {self.task!r}."
+            )
+
+    def _check_part(self, part, values, kind):
+        if not isinstance(values, kind):
+            raise ValueError(
+                f"{part} must be a {kind.__name__}. Received: {type(values).__name__}. "
+                "Take it from the same DataFrame as x."
+            )
+        if not values.index.equals(self.x.index):
+            raise ValueError(
+                f"x and {part} must share one index. Received: {len(self.x)} rows of x and "
+                f"{len(values)} of {part}. Build them from one DataFrame."
+            )
+        missing = 0 if part == "x" else int(np.sum(values.isna().to_numpy()))
+        if missing:
+            raise ValueError(
+                f"{part} must have no missing values. Received: {missing}. Leave these rows out "
+                "and count them in dropped=, or give them a group of their own, such as 'unknown'."
             )
 
     def __len__(self):
@@ -74,8 +95,7 @@ class ClusteredData:
         Args:
             rows: Integer positions, or a boolean mask of length `len(self)`.
         """
-        parts = ("x", "y", "clusters", "sensitive")
-        return replace(self, **{part: getattr(self, part).iloc[rows] for part in parts})
+        return replace(self, **{part: getattr(self, part).iloc[rows] for part in PARTS})
 
 
 AGE_BANDS = {"under 30": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60 and over": (60, 200)}

@@ -85,9 +85,15 @@ def compare(
         rows measured over rows trained on; of unseen clusters, clusters over clusters.
 
     Raises:
-        ValueError: If `output` holds fits of other settings, data, models or seeds.
+        ValueError: If `output` holds fits of other settings, data, models or seeds, or the
+            outcome of a classification is not 0 and 1.
     """
     inputs.check_choice("rows", rows, ("test", "validation"))
+    if data.task == "classification" and set(data.y.unique()) != {0, 1}:
+        raise ValueError(
+            f"y of a classification must hold 0 and 1. Received: {data.y.unique()[:5].tolist()}. "
+            "Compare it with the positive class first."
+        )
     plan = _Plan(keep_together, rows, unseen, measure, swap_rows)
     shared = {"data": _hash_data(data, keep_together), "measures": plan.hash()}
     fits = {

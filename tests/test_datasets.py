@@ -218,3 +218,22 @@ def test_parts_with_another_index_are_refused(tiny, part):
 def test_unknown_task_is_refused(tiny):
     with pytest.raises(ValueError, match="task must be .*Received: 'ranking'"):
         ClusteredData(tiny.x, tiny.y, tiny.clusters, tiny.sensitive, "ranking", "tiny")
+
+
+@pytest.mark.parametrize(
+    "part, kind", [("x", "DataFrame"), ("y", "Series"), ("sensitive", "DataFrame")]
+)
+def test_a_part_of_another_type_is_refused(tiny, part, kind):
+    parts = {name: getattr(tiny, name) for name in ("x", "y", "clusters", "sensitive")}
+    parts[part] = parts[part].to_numpy()
+    with pytest.raises(ValueError, match=f"{part} must be a {kind}. Received: ndarray"):
+        ClusteredData(**parts, task="classification", name="of another type")
+
+
+@pytest.mark.parametrize("part, count", [("y", 1), ("clusters", 1), ("sensitive", 2)])
+def test_missing_values_are_counted_and_refused(tiny, part, count):
+    parts = {name: getattr(tiny, name) for name in ("x", "y", "clusters", "sensitive")}
+    parts[part] = parts[part].astype(object).copy()
+    parts[part].iloc[0] = None
+    with pytest.raises(ValueError, match=f"{part} must have no missing .*Received: {count}"):
+        ClusteredData(**parts, task="classification", name="with a gap")

@@ -383,3 +383,11 @@ def test_a_killed_run_goes_on_to_the_table_of_an_unbroken_one(tmp_path):
     unbroken = study(None, None)
     assert before >= 4 and written(output) == 8
     assert_frame_equal(timeless(table), timeless(unbroken))
+
+
+def test_an_outcome_that_is_not_0_and_1_is_refused_before_any_fit(data):
+    words = replace(data, y=data.y.map({0: "no", 1: "yes"}))
+    with pytest.raises(
+        ValueError, match=r"must hold 0 and 1. Received: \['(no|yes)', '(no|yes)'\]"
+    ):
+        run({"quick": Quick()}, words)
