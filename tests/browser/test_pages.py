@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 NAMES = ["index", "search", "study"]
 NAMES += sorted(path.stem for path in (book.ROOT / "notebooks").glob("[0-9]*.ipynb"))
 # The rows of a table are alike, and the study's thousands take axe-core minutes.
-FIRST_ROWS = {"exclude": ["tbody tr:nth-child(n+4)"]}
+FIRST_ROWS = {"exclude": ["tbody tr:nth-child(n+3)"]}
 
 
 class Silent(SimpleHTTPRequestHandler):
@@ -34,8 +34,9 @@ def site(tmp_path_factory):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_is_accessible_and_quiet(name, page, site, log):
-    errors = listening(page)
-    page.goto(f"{site}/{name}.html")
+    heard = listening(page)
+    page.goto(f"{site}/{name}.html", wait_until="networkidle")
+    errors = list(heard)  # later ones come from axe-core, which looks for style sheets of its own
     found = violations(page, FIRST_ROWS)
     log(
         f"book, {name}: errors: {len(errors)} of the console; axe-core: {len(found)}",
