@@ -35,6 +35,8 @@ help:
 	@echo "make browser      go through the lessons and the book in Chromium, into build/browser"
 	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
 	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
+	@echo "make release      assignments for a class, in classroom/ (ONLY=03 for one)"
+	@echo "make grade        grade a folder: ONLY=03 FROM=submissions"
 	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
 	@echo "make clean        remove $(VENV) and build"
 
@@ -92,6 +94,12 @@ study: env build/gpboost.stamp
 
 study-quick: env
 	$(call timed,quick study,$(PY) tools/study.py --quick)
+
+release: env
+	@$(PY) -m tools.classroom release $(ONLY)
+
+grade: env
+	@$(PY) -m tools.classroom grade $(ONLY) $(FROM)
 
 build/uv/bin/uv:
 	@$(PYTHON) -m venv build/uv
