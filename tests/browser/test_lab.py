@@ -79,6 +79,7 @@ def go_through(lesson):
         for name in dict.fromkeys(SEE.findall(source)):
             commit_then_see(lesson, asked[name], at)
             done["guesses"] += 1
+            done.setdefault("at", at)
         if QUIZ.search(source):
             answer_quiz(lesson, at)
             done["quizzes"] += 1
