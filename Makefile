@@ -22,7 +22,7 @@ define timed
 @start=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - start)) seconds"
 endef
 
-.PHONY: help env course test test-jax lab lessons book browser study study-quick lock clean
+.PHONY: help env course test test-jax lab lessons book browser study study-quick release grade lock clean
 
 help:
 	@echo "make course       run every lesson and print a table of results"
