@@ -170,13 +170,17 @@ def test_odd_submissions_have_a_reason_and_stop_nobody(graded):
 @pytest.mark.parametrize("name", [FIRST], indirect=True)
 def test_feedback_takes_points_given_by_hand(name, course, graded):
     (asked,) = set(graded.loc["wrong 0"].index) - set(assignments.wrong_answers(name))
+    first = next(iter(assignments.wrong_answers(name)))
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
         book.find_grade(asked, name, name, "wrong 0").manual_score = 2.5
+        book.find_grade(f"{first}-hidden", name, name, "wrong 1").manual_score = 2
         book.db.commit()
     table = classroom.feedback(name, course).set_index(["student", "question"])
     changed = table["points"].notna() & graded["points"].isna()
     assert table[changed].index.tolist() == [("wrong 0", asked)]
     assert table[changed]["points"].item() == 2.5
+    overruled = ("wrong 1", first)
+    assert table.loc[overruled, "points"] == graded.loc[overruled, "points"] + 2
     wrong = next(iter(assignments.wrong_submissions(name)[0].values()))
     page = course / "feedback" / "wrong 0" / name / f"{name}.html"
     assert wrong["misconception"] in page.read_text()
@@ -242,6 +246,13 @@ def test_nothing_lost_and_nothing_graded():
     columns = ["student", "assignment", "question", "points", "max", "misconception"]
     rows = pd.DataFrame([("a", "01", "q", 4.0, 4.0, ""), ("b", "01", "q", None, 4.0, "")])
     assert items.analyse(rows.set_axis(columns, axis=1)).empty
+
+
+def test_two_of_one_name_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a.ipynb").touch()
+    with pytest.raises(SystemExit, match="Received: 2, twice: a"):
+        classroom.grade(FIRST, tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ def answer(notebook, answers: dict) -> None:
             cell.source = answers[cell.metadata.nbgrader.grade_id]
 
 
-def question(cell) -> str:
+def question(grade_id: str) -> str:
     """The question that a graded cell belongs to."""
-    return cell.metadata.nbgrader.grade_id.split("-")[0]
+    return grade_id.split("-")[0]
 
 
 def _whole(cell):

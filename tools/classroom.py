@@ -66,8 +66,13 @@ def grade(
         for path in submissions.iterdir()
         if not path.name.startswith(".") and (path.is_dir() or path.suffix == ".ipynb")
     )
-    if not entries:
-        raise SystemExit(f"{submissions} must hold a folder or a notebook for each student.")
+    students = list(map(student_of, entries))
+    twice = sorted({student for student in students if students.count(student) > 1})
+    if twice or not entries:
+        raise SystemExit(
+            f"{submissions} must hold one folder, or one notebook, for each student. "
+            f"Received: {len(entries)}, twice: {', '.join(twice) or 'none'}."
+        )
     # Each thread waits for a process. The gradebook is written by this one alone.
     tasks = (delayed(one)(entry, course, name, limits or Limits()) for entry in entries)
     results = Parallel(jobs, prefer="threads", return_as="generator_unordered")(tasks)
@@ -79,10 +84,14 @@ def grade(
     return note(pd.DataFrame(rows, columns=COLUMNS), course)
 
 
+def student_of(entry: Path) -> str:
+    """The name of a student's folder, or of the notebook itself."""
+    return entry.name if entry.is_dir() else entry.stem
+
+
 def one(entry: Path, course: Path, name: str, limits: Limits):
     """Grades one student: the name, the graded notebook or None, and a row for each question."""
-    student = entry.name if entry.is_dir() else entry.stem
-    wrong = assignments.wrong_answers(name)
+    student, wrong = student_of(entry), assignments.wrong_answers(name)
     named = {asked: [w["misconception"] for w in answers] for asked, answers in wrong.items()}
     try:
         notebook, notes = autograde(entry, course, name, limits)
@@ -104,8 +113,9 @@ def ungraded(name: str) -> dict:
     """Questions without points, of a submission that could not be graded."""
     empty = {}
     for cell in filter(is_grade, assignments.read(name).cells):
+        said = cell.metadata.nbgrader
         row = {"points": float("nan"), "max": 0.0, "misconception": "", "reason": ""}
-        empty.setdefault(assignments.question(cell), row)["max"] += cell.metadata.nbgrader.points
+        empty.setdefault(assignments.question(said.grade_id), row)["max"] += said.points
     return empty
 
 
@@ -156,12 +166,14 @@ def feedback(name: str, course: Path = COURSE) -> pd.DataFrame:
 
 
 def by_hand(book: Gradebook, name: str, student: str) -> dict:
-    """Question to points, of a student's answers that somebody has graded."""
+    """Question to points, of a student's questions that somebody has graded in part or whole."""
     try:
         marks = book.find_submission_notebook(name, name, student).grades
     except MissingEntry:  # it could not be graded by the machine
         return {}
-    return {m.name.split("-")[0]: m.score for m in marks if m.manual_score is not None}
+    rows = [(assignments.question(m.name), m.score, m.manual_score is not None) for m in marks]
+    scores = pd.DataFrame(rows, columns=["question", "points", "by_hand"]).groupby("question")
+    return scores["points"].sum()[scores["by_hand"].any()].to_dict()
 
 
 def options(arguments=None):

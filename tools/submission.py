@@ -168,7 +168,8 @@ def marks(notebook, misconceptions: dict) -> dict:
         if not is_grade(cell):
             continue
         score, most = determine_grade(cell)
-        row = earned.setdefault(question(cell), {"points": 0.0, "max": 0.0, "errors": []})
+        row = {"points": 0.0, "max": 0.0, "errors": []}
+        row = earned.setdefault(question(_grade_id(cell)), row)
         row["points"] += float("nan") if score is None else score
         row["max"] += most
         row["errors"] += errors
