@@ -239,13 +239,16 @@ def test_items_by_hand():
     assert found["students"].tolist() == [2, 1] and found["lost"].tolist() == [6, 2]
     assert found["share"].tolist() == [6 / 12, 2 / 4]
     alt = items.plot(found).alt
-    assert "Question q cost most, 6 of 8 points" in alt and "Chance taken for signal (q)" in alt
+    assert (
+        "Question 01 q cost most, 6 of 8 points" in alt and "Chance taken for signal (01 q)" in alt
+    )
 
 
-def test_nothing_lost_and_nothing_graded():
+def test_nothing_lost_and_nothing_graded(tmp_path):
     columns = ["student", "assignment", "question", "points", "max", "misconception"]
     rows = pd.DataFrame([("a", "01", "q", 4.0, 4.0, ""), ("b", "01", "q", None, 4.0, "")])
-    assert items.analyse(rows.set_axis(columns, axis=1)).empty
+    assert items.write(rows.set_axis(columns, axis=1), tmp_path).empty
+    assert "nobody has lost a point" in (tmp_path / "items.html").read_text()
 
 
 def test_two_of_one_name_are_refused(tmp_path):
