@@ -9,6 +9,7 @@ from copy import deepcopy
 import nbformat
 import pandas as pd
 import pytest
+import yaml
 
 pytest.importorskip("nbgrader")
 if sys.platform == "win32":
@@ -249,6 +250,13 @@ def test_nothing_lost_and_nothing_graded(tmp_path):
     rows = pd.DataFrame([("a", "01", "q", 4.0, 4.0, ""), ("b", "01", "q", None, 4.0, "")])
     assert items.write(rows.set_axis(columns, axis=1), tmp_path).empty
     assert "nobody has lost a point" in (tmp_path / "items.html").read_text()
+
+
+def test_the_instructors_workflow_runs_what_make_test_runs():
+    workflow = yaml.safe_load((ROOT / "docs" / "classroom" / "nbval.yml").read_text())
+    *_, last = workflow["jobs"]["lessons"]["steps"]
+    flags = re.search(r"^NBVAL = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    assert set(flags.split()) <= set(last["run"].split())
 
 
 def test_two_of_one_name_are_refused(tmp_path):
