@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 import warnings
-from dataclasses import fields
 from pathlib import Path
 
 import nbformat
@@ -184,9 +183,11 @@ def options(arguments=None):
     parser.add_argument("submissions", nargs="?", type=Path, help="the folder to grade")
     parser.add_argument("--course", type=Path, default=COURSE, help="default: classroom/")
     parser.add_argument("--jobs", type=int, default=2, help="how many are graded at once")
-    for limit in fields(Limits):
-        text = f"{limit.name} that a submission may take; default: {limit.default}"
-        parser.add_argument(f"--{limit.name}", type=int, default=limit.default, help=text)
+    limits = {"cell": "seconds in a cell", "seconds": "seconds in all", "megabytes": "of memory"}
+    for limit, text in limits.items():
+        default = getattr(Limits, limit)
+        text = f"{text} that a submission may take; default: {default}"
+        parser.add_argument(f"--{limit}", type=int, default=default, help=text)
     return parser.parse_args(arguments)
 
 
