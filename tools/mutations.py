@@ -125,7 +125,7 @@ MUTATIONS = (
         "thresholds = _thresholds(model, cut.validation, predict)",
         "thresholds = _thresholds(model, cut.test_seen, predict)",
         ("experiments",),
-        ("07", "09"),
+        ("09",),
     ),
     Mutation(
         "intervals without what resamples share",
@@ -141,7 +141,7 @@ MUTATIONS = (
         "levels = cluster_levels(data.train)\n    return Split(",
         "levels = cluster_levels(data.test_seen)\n    return Split(",
         ("probes",),
-        ("01", "04"),
+        ("01",),
     ),
     Mutation(
         "random effects in the fixed prediction",
