@@ -298,8 +298,9 @@ def report(study, table, models, folder):
     order += ["percent", "percent_low", "percent_high", "effect_size", "p", "resamples"]
     write(changes[shown][order], folder, study.name + "_change")
     write(headline_runs(table, models), folder, study.name + "_runs")
-    found = [what_random_effects_add(table, name) for name in (PLAIN, FAIR) if name in models]
-    write(pd.concat(found), folder, study.name + "_random_effects")
+    if not study.methods:
+        found = [what_random_effects_add(table, name) for name in (PLAIN, FAIR)]
+        write(pd.concat(found), folder, study.name + "_random_effects")
 
 
 def what_random_effects_add(table, model):
