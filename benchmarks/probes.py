@@ -63,20 +63,24 @@ def run(name, model, data, seed):
     """One row for each figure of one model and seed, with the ratio that its interval takes."""
     warnings.filterwarnings("ignore", message=".*no training row had", category=UserWarning)
     cut = split(data, unseen_clusters=1 / 3, seed=seed)
-    ratios = {
+    table = probe_report(model, cut, seed=seed)
+    return table.assign(model=name, seed=seed, ratio=table["part"].map(ratios_of(cut)))
+
+
+def ratios_of(cut):
+    """By part, what an interval takes: rows tested over trained on; of unseen ones, clusters."""
+    return {
         "seen": len(cut.test_seen) / len(cut.train),
         "unseen": cut.test_unseen.clusters.nunique() / cut.train.clusters.nunique(),
     }
-    table = probe_report(model, cut, seed=seed)
-    return table.assign(model=name, seed=seed, ratio=table["part"].map(ratios))
 
 
-def summarise(runs):
+def summarise(runs, keys):
     """Mean and interval of each figure."""
     rows = [
-        dict(zip(KEYS, key, strict=True))
+        dict(zip(keys, key, strict=True))
         | interval(group["value"], group["ratio"].mean()).to_dict()
-        for key, group in runs.groupby(KEYS, sort=False)
+        for key, group in runs.groupby(keys, sort=False)
     ]
     return pd.DataFrame(rows).astype({"resamples": int})
 
@@ -117,7 +121,7 @@ def main():
         for seed in range(chosen.seeds)
     ]
     runs = Parallel(chosen.jobs, return_as="generator", batch_size=1)(tasks)
-    table = summarise(pd.concat(tqdm(runs, total=len(tasks), unit="model")))
+    table = summarise(pd.concat(tqdm(runs, total=len(tasks), unit="model")), KEYS)
     folder = ROOT / ("results" if chosen.seeds == 10 else "build")
     folder.mkdir(exist_ok=True)
     table.round(6).to_csv(folder / f"{chosen.data}_probes_ladder.csv", index=False)

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from probes import ratios_of, summarise
 from scipy.stats import entropy
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
@@ -34,7 +35,6 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from fairmedl_lite import add_probes, ladder, load_adult, split
-from fairmedl_lite.inference import interval
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = [0, 0.1, 0.3, 1, 3]  # the library's own is .1
@@ -87,10 +87,7 @@ def run(seed):
     """One row for each network and figure, with the ratio that its interval takes."""
     warnings.filterwarnings("ignore", message=".*no training row had", category=UserWarning)
     cut = add_probes(split(load_adult(), unseen_clusters=1 / 3, seed=seed), seed=seed)
-    ratios = {
-        "seen": len(cut.test_seen) / len(cut.train),
-        "unseen": cut.test_unseen.clusters.nunique() / cut.train.clusters.nunique(),
-    }
+    ratios = ratios_of(cut)
     found = {weight: figures(cut, weight, seed) for weight in WEIGHTS}
     rows = []
     for weight, row in found.items():
@@ -100,16 +97,6 @@ def run(seed):
             if weight and name in found[0]:
                 rows.append((weight, f"change of {name}", value - found[0][name], ratio))
     return pd.DataFrame(rows, columns=[*KEYS, "value", "ratio"])
-
-
-def summarise(runs):
-    """Mean and interval of each figure."""
-    rows = [
-        dict(zip(KEYS, key, strict=True))
-        | interval(group["value"], group["ratio"].mean()).to_dict()
-        for key, group in runs.groupby(KEYS, sort=False)
-    ]
-    return pd.DataFrame(rows).astype({"resamples": int})
 
 
 def main():
@@ -122,7 +109,7 @@ def main():
     tasks = [delayed(run)(seed) for seed in range(chosen.seeds)]
     runs = Parallel(chosen.jobs, return_as="generator", batch_size=1)(tasks)
     runs = pd.concat(tqdm(runs, total=len(tasks), unit="seed"))
-    table = summarise(runs)
+    table = summarise(runs, KEYS)
     folder = ROOT / ("results" if chosen.seeds == 10 else "build")
     folder.mkdir(exist_ok=True)
     table.round(6).to_csv(folder / "adult_unlearning.csv", index=False)

@@ -97,8 +97,7 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
     figure.tight_layout()
     names = panels[0][0].get_legend_handles_labels()
     figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(tables))
-    data = _together(tables)
-    return Figure(figure, _rates_in_words(tables, label), data)
+    return Figure(figure, _rates_in_words(tables, label), _together(tables))
 
 
 def _rates_in_words(tables, label):

@@ -13,7 +13,6 @@ NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?|\.\d+)(?![\w]|\.\d)")
 # sections, the years of sources, how long a lesson takes.
 SILENT = (
     r"<details>.*?</details>",
-    r"```.*?```",
     r"`[^`]*`",
     r"\$[^$]*\$",
     r"\[[^\]]*\]\([^)]*\)",
@@ -24,7 +23,7 @@ SILENT = (
     r"(?i)arxiv[: ]\S+",
     r"(?m)^#+ .*$",
     r"(?m)^\s*\d+\. ",
-    r"(?s)\*\*Further reading.*|## Further reading.*",
+    r"(?s)\*\*Further reading.*?(?:\n\n|$)",
 )
 
 

@@ -277,3 +277,9 @@ def test_two_of_one_name_are_refused(tmp_path):
 def test_wrong_calls_are_explained(arguments, message):
     with pytest.raises(SystemExit, match=message):
         classroom.main(arguments)
+
+
+def test_grading_before_a_release_says_what_to_run(tmp_path):
+    (tmp_path / "ann.ipynb").touch()
+    with pytest.raises(SystemExit, match="holds no release of .*Run `release` first"):
+        classroom.grade(FIRST, tmp_path, course=tmp_path / "empty")

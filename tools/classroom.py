@@ -72,6 +72,8 @@ def grade(
             f"{submissions} must hold one folder, or one notebook, for each student. "
             f"Received: {len(entries)}, twice: {', '.join(twice) or 'none'}."
         )
+    if not (course / "release" / name).exists():
+        raise SystemExit(f"{course} holds no release of {name}. Run `release` first.")
     # Each thread waits for a process. The gradebook is written by this one alone.
     tasks = (delayed(one)(entry, course, name, limits or Limits()) for entry in entries)
     results = Parallel(jobs, prefer="threads", return_as="generator_unordered")(tasks)

@@ -1,6 +1,6 @@
 """One source per lesson: notebooks/sources/NN_name.md, of which the notebook is the executed copy.
 
-`make lessons` executes a source and writes the notebook. `python tools/sources.py` goes the other
+`make lessons` executes a source and writes the notebook. `python -m tools.sources` goes the other
 way, for somebody who edited a notebook in JupyterLab: it writes the sources from the notebooks.
 """
 
