@@ -151,7 +151,7 @@ STUDIES = [
     Study("diabetes", diabetes, 0.2, 10, 5, 1, SHORT_SWEEP, LARGE, **REGRESSION),
     Study("wage_panel", load_wage_panel, 0.2, 10, 5, 2, SHORT_SWEEP, SMALL, **REGRESSION),
     Study("acs_fine", partial(load_acs, clusters="fine"), 0.2, 10, 5, 0, SWEEP, LARGE),
-    Study("adult_methods", load_adult, 4 / 14, 20, 0, 1, {}, methods=True),
+    Study("adult_methods", load_adult, 4 / 14, 40, 0, 1, {}, methods=True),
 ]
 
 
