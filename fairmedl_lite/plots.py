@@ -80,7 +80,7 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
         label: What the rate is, in words.
 
     Returns:
-        A `Figure`, whose alternative text lists every rate.
+        A `Figure`, whose alternative text names each model's widest gap and lists every rate.
     """
     tables = {name: report[report["metric"] == metric] for name, report in reports.items()}
     attributes = list(next(iter(tables.values()))["attribute"].unique())
@@ -93,7 +93,8 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
                 x=rows["rate"], y=rows["group"], ax=panel, color=color, marker=marker, label=name
             )
         panel.set(title=attribute.replace("_", " "), xlabel=label, ylabel="", xlim=(0, 1))
-        panel.get_legend().remove()
+        if panel.get_legend():  # there is none where no group has a rate
+            panel.get_legend().remove()
     figure.tight_layout()
     names = panels[0][0].get_legend_handles_labels()
     figure.legend(*names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(tables))
@@ -103,9 +104,26 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
 def _rates_in_words(tables, label):
     parts = []
     for name, table in tables.items():
-        rates = ", ".join(f"{row.group} {row.rate:.2f}" for row in table.itertuples())
-        parts.append(f"{name}: {rates}.")
-    return f"Points show the {label} for each group. " + " ".join(parts)
+        rates = [
+            f"{attribute}: " + ", ".join(f"{row.group} {row.rate:.2f}" for row in rows.itertuples())
+            for attribute, rows in table.groupby("attribute", sort=False)
+        ]
+        parts.append(f"{name}: {_widest_gap(table)} All by {'; by '.join(rates)}.")
+    return f"Points show the {label} for each group. " + " ".join(parts).replace("_", " ")
+
+
+def _widest_gap(table):
+    """The attribute whose groups lie furthest apart, in a sentence."""
+    rated = table.dropna(subset="rate").sort_values("rate").groupby("attribute")
+    if not len(rated):
+        return "no group has a rate."
+    gaps = rated["rate"].last() - rated["rate"].first()
+    rows = rated.get_group(gaps.idxmax())
+    low, high = rows.iloc[0], rows.iloc[-1]
+    return (
+        f"the widest gap is that of {gaps.idxmax()}, "
+        f"from {low['group']} {low['rate']:.2f} to {high['group']} {high['rate']:.2f}."
+    )
 
 
 def plot_cluster_effects(effects, *, label="random effect (log odds)"):

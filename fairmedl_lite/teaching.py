@@ -6,6 +6,10 @@ from string import ascii_uppercase
 import ipywidgets
 from IPython.display import HTML, display
 
+from fairmedl_lite.tables import mend_headers
+
+mend_headers()
+
 
 class guess:  # noqa: N801 - learners call it as a function
     """Ask, keep the learner's guess, and answer it when the result is there.
