@@ -40,6 +40,9 @@ class Figure:
         """Write the image to a PNG file; its text stands in `alt`."""
         Path(path).write_bytes(base64.b64decode(self._image))
 
+    def __repr__(self):
+        return f"Figure({self.alt!r})"
+
     def _repr_html_(self):
         source = f"data:image/png;base64,{self._image}"
         image = f'<img alt="{escape(self.alt)}" src="{source}" style="max-width: 100%">'

@@ -1,8 +1,9 @@
 """Text alternatives state the finding."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 
-from fairmedl_lite import group_report, plot_group_rates
+from fairmedl_lite import Figure, group_report, plot_group_rates
 
 SENSITIVE = pd.DataFrame({"ward": list("aabbcc"), "work_shift": list("dndndn")})
 
@@ -25,3 +26,7 @@ def test_a_group_without_a_rate_is_told_and_makes_no_gap():
         [1, 0, 1, 0, 0, 0]
     )
     assert "no group has a rate." in alternative([0] * 6)
+
+
+def test_where_no_image_is_shown_the_text_is():
+    assert repr(Figure(plt.figure(), "A line that rises from 0 to 1.")) == "Figure('A line that rises from 0 to 1.')"
