@@ -22,7 +22,7 @@ define timed
 @start=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - start)) seconds"
 endef
 
-.PHONY: help env course test test-jax lab lessons book browser study study-quick release grade lock clean
+.PHONY: help env course test test-jax lab lessons book browser binder study study-quick release grade lock clean
 
 help:
 	@echo "make course       run every lesson and print a table of results"
@@ -33,6 +33,7 @@ help:
 	@echo "make lessons      execute notebooks/sources into the lessons (ONLY=06 for one)"
 	@echo "make book         the lessons and the study as a site, in build/book"
 	@echo "make browser      go through the lessons and the book in Chromium, into build/browser"
+	@echo "make binder       make what Binder makes, and open every lesson in it"
 	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
 	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
 	@echo "make release      assignments for a class, in classroom/ (ONLY=03 for one)"
@@ -88,6 +89,9 @@ book: env
 
 browser: env
 	$(call timed,browser,$(PY) -m pytest -m "" tests/browser)
+
+binder: env
+	$(call timed,binder,$(PY) -m tools.binder)
 
 study: env build/gpboost.stamp
 	$(call timed,study,PYTHONPATH=build/gpboost $(PY) tools/study.py && $(PY) tools/study_report.py)
