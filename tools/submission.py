@@ -122,7 +122,7 @@ def _nbgrader(private, name, seconds):
         place = CourseDirectory(root=str(private), assignment_id=name, student_id=STUDENT)
         config = Config({"Execute": PATIENCE | {"timeout": seconds}})
         done = capture_log(Autograde(coursedir=place, config=config))
-        log.write(done["log"])
+        log.write(done.get("log", done.get("error", "")))  # nbgrader may have nothing to say
     sys.exit(not done["success"])
 
 
