@@ -1,5 +1,7 @@
 """Exercises answer back: what is right, what is missing, and what a wrong value may come from."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 
@@ -21,16 +23,21 @@ def check(what, value, expected, tolerance=0.005, hints=None):
             was computed instead. Of several numbers the wrong answer is a tuple.
     """
     if value is None or value is ...:
-        print(f"Not filled in yet: {what}. Put your answer in, then run this cell again.")
+        say(f"Not filled in yet: {what}. Put your answer in, then run this cell again.")
         return
     problem = _problem(value, expected, tolerance)
     if not problem:
-        print(f"Right: {what}.")
+        say(f"Right: {what}.")
         return
     fitting = [
         hint for wrong, hint in (hints or {}).items() if not _problem(value, wrong, tolerance)
     ]
-    print(f"Not yet: {what}. {[*fitting, problem][0]}")
+    say(f"Not yet: {what}. {[*fitting, problem][0]}")
+
+
+def say(text):
+    """Print a paragraph in lines that a small window holds: a notebook breaks words in two."""
+    print(textwrap.fill(text, 90, break_on_hyphens=False))
 
 
 def _problem(value, expected, tolerance):

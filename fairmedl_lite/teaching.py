@@ -6,6 +6,7 @@ from string import ascii_uppercase
 import ipywidgets
 from IPython.display import HTML, display
 
+from fairmedl_lite.exercises import say
 from fairmedl_lite.tables import mend_headers
 
 mend_headers()
@@ -55,12 +56,12 @@ class guess:  # noqa: N801 - learners call it as a function
             )
         picked = self.letters.get(self.buttons.value)
         if picked is None:
-            print(f"Answer: {answer}. You have not guessed: pick one above, then run this again.")
+            say(f"Answer: {answer}. You have not guessed: pick one above, then run this again.")
         elif picked == answer:
-            print(f"Answer: {answer}. You guessed it.")
+            say(f"Answer: {answer}. You guessed it.")
         else:
-            print(f"Answer: {answer}. You guessed: {picked}. {_explained(self.options[picked])}")
-        print(self.options[answer])
+            say(f"Answer: {answer}. You guessed: {picked}. {_explained(self.options[picked])}")
+        say(self.options[answer])
 
 
 def quiz(question, options):

@@ -29,4 +29,6 @@ def test_a_group_without_a_rate_is_told_and_makes_no_gap():
 
 
 def test_where_no_image_is_shown_the_text_is():
-    assert repr(Figure(plt.figure(), "A line that rises from 0 to 1.")) == "Figure('A line that rises from 0 to 1.')"
+    assert (
+        repr(Figure(plt.figure(), "A line that only rises.")) == "Figure('A line that only rises.')"
+    )

@@ -34,7 +34,7 @@ def test_wrong_guess_is_told_its_misconception_and_the_reason(shown, capsys):
     guess("Which way?", OPTIONS, choice="B").see("up")
     assert capsys.readouterr().out == (
         "Answer: up. You guessed: down. Misconception: Noise taken for signal. "
-        "You may think of noise.\nAdding rows helps.\n"
+        "You may think of\nnoise.\nAdding rows helps.\n"  # no line is longer than 90 letters
     )
 
 

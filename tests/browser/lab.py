@@ -119,7 +119,9 @@ class OpenLesson:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(position)
 
     def printed(self, position):
-        return "\n".join(self.cell(position).locator(".jp-OutputArea-output").all_inner_texts())
+        """What stands below a cell, its lines joined."""
+        texts = self.cell(position).locator(".jp-OutputArea-output").all_inner_texts()
+        return " ".join(" ".join(texts).split())
 
     def failures(self):
         """The errors that cells raised, and what they wrote to stderr."""
