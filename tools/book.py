@@ -1,4 +1,4 @@
-"""Builds the book: a static site of the README, the executed lessons and the study, offline."""
+"""Builds the book: a static site of README, lessons, study and instructor's guide, offline."""
 
 import re
 import shutil
@@ -9,7 +9,8 @@ from posixpath import normpath
 import nbformat
 from sphinx.cmd.build import build_main
 
-from tools.sources import ROOT
+from tools import kit, slides
+from tools.sources import NOTEBOOKS, ROOT
 
 REPOSITORY = "https://github.com/fairmedl/fairmedl_lite/blob/main"
 STATIC = ROOT / "docs" / "book"
@@ -30,6 +31,11 @@ def places(root: Path = ROOT) -> dict[str, str]:
         path.relative_to(root).as_posix(): path.name if path in pages else f"figures/{path.name}"
         for path in (*pages, *files)
     }
+
+
+def targets() -> dict[str, str]:
+    """Where a link to each of these files leads: the first page includes the README."""
+    return places() | {"README.md": "index.md"}
 
 
 def relinked(text: str, home: str, known: dict[str, str]) -> str:
@@ -65,8 +71,8 @@ def gather(source: Path) -> None:
     """Copies everything that the book is made of into one new folder."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(STATIC, source)
-    known = places()
-    for home, place in known.items():
+    known = targets()
+    for home, place in places().items():
         path, copy = ROOT / home, source / place
         copy.parent.mkdir(exist_ok=True)
         if path.suffix == ".ipynb":
@@ -76,6 +82,18 @@ def gather(source: Path) -> None:
             copy.write_text(relinked(text, home, known), encoding="utf-8")
         else:
             shutil.copyfile(path, copy)
+    chapters = relinked(kit.chapters(), "notebooks/.", known)
+    (source / "chapters.md").write_text(chapters, encoding="utf-8")
+
+
+def present(folder: Path) -> None:
+    """Writes the slides of each lesson, whose links lead to the pages one folder above."""
+    folder.mkdir()
+    known = {home: f"../{PurePosixPath(place).stem}.html" for home, place in targets().items()}
+    for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+        notebook = lesson(path, path.relative_to(ROOT).as_posix(), known)
+        page = slides.page(notebook, path.stem)
+        (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
 
 
 def build(folder: Path) -> int:
@@ -83,7 +101,9 @@ def build(folder: Path) -> int:
     source, pages = folder / "book-source", folder / "book"
     gather(source)
     shutil.rmtree(pages, ignore_errors=True)
-    return build_main([*STRICT, "-d", f"{folder}/book-trees", str(source), str(pages)])
+    status = build_main([*STRICT, "-d", f"{folder}/book-trees", str(source), str(pages)])
+    present(pages / "slides")
+    return status
 
 
 if __name__ == "__main__":

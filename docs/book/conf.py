@@ -6,7 +6,7 @@ copyright = "2026, " + author
 language = "en"
 
 extensions = ["myst_nb"]
-exclude_patterns = ["README.md"]
+exclude_patterns = ["README.md", "chapters.md"]  # other pages include them
 nitpicky = True
 
 nb_execution_mode = "off"
