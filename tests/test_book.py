@@ -53,9 +53,15 @@ def broken(pages, folder):
                 yield f"{name}: {link}"
 
 
-def test_every_lesson_and_the_study_stand_in_the_contents(pages):
+def test_every_page_stands_in_the_contents(pages):
     links = pages[0]["index.html"].links
-    assert {f"{name}.html" for name in [*LESSONS, "study"]} <= set(links)
+    others = ["study", "instructors", "lesson_by_lesson"]
+    assert {f"{name}.html" for name in [*LESSONS, *others]} <= set(links)
+
+
+def test_kit_links_to_the_slides_of_each_lesson(pages):
+    links = pages[0]["lesson_by_lesson.html"].links
+    assert {f"slides/{name}.html" for name in LESSONS} <= set(links)
 
 
 def test_internal_links_resolve(pages):

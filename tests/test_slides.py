@@ -123,6 +123,14 @@ def test_every_figure_and_question_is_shown_with_its_words(name, pages):
 
 
 @pytest.mark.parametrize("name", LESSONS)
+def test_links_lead_to_pages_of_the_book_or_elsewhere(name, pages):
+    known = {f"../{place.rsplit('.', 1)[0]}.html" for place in book.targets().values()}
+    links = [link.split("#")[0] for link in Page(pages[name]).linked]
+    assert f"../{name}.html" in links
+    assert [link for link in links if "://" not in link and link not in known] == []
+
+
+@pytest.mark.parametrize("name", LESSONS)
 def test_page_needs_no_network_and_is_in_order(name, pages):
     page = Page(pages[name])
     assert all(source.startswith("data:image/png;base64,") for source in page.loaded)
