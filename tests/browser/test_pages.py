@@ -10,8 +10,9 @@ from tests.browser.chromium import listening, violations
 from tools import book
 
 pytestmark = pytest.mark.browser
-NAMES = ["index", "search", "study"]
-NAMES += sorted(path.stem for path in (book.ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LESSONS = sorted(path.stem for path in (book.ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NAMES = ["index", "search", "study", "instructors", "lesson_by_lesson"]
+NAMES += [*LESSONS, *(f"slides/{name}" for name in LESSONS)]
 # The rows of a table are alike, and the study's thousands take axe-core minutes.
 FIRST_ROWS = {"exclude": ["tbody tr:nth-child(n+3)"]}
 
