@@ -8,7 +8,8 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 
 from fairmedl_lite import inputs, summaries
-from fairmedl_lite.base import EFFECTS, LEARNED, FairMEDLEstimator
+from fairmedl_lite.base import LEARNED, FairMEDLEstimator
+from fairmedl_lite.predicting import EFFECTS
 
 NODES = 32  # of the quadrature over a normal distribution
 

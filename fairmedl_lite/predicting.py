@@ -1,0 +1,247 @@
+"""What a fitted model says of rows: predictions, the clusters' effects, draws of the posterior."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from fairmedl_lite import inputs, posterior
+from fairmedl_lite.clusters import cluster_table
+
+EFFECTS = ("fixed", "random", "mixed")
+UNSEEN = (None, "fixed", "prior", "predict", "shuffled")
+CHUNK = 8_192  # rows predicted at once
+
+
+class Predicting(BaseEstimator):
+    """The part of an estimator that reads new rows, of seen and of new clusters."""
+
+    def cluster_effects(self, X, *, clusters, variable=None, level=0.9):
+        """The random effect of each cluster, averaged over its rows, with a posterior interval.
+
+        The interval leaves out that the fixed effects are estimated too.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: Series of shape `(rows,)`, of seen clusters, or DataFrame as in `fit`.
+            variable: Which cluster variable; `None` if there is one.
+            level: Float in (0, 1). The probability that the interval holds.
+
+        Returns:
+            DataFrame with `cluster`, `rows`, and on the link scale `mean`, `sd`, `low`, `high`.
+        """
+        number = self._variable(variable, "cluster_effects")
+        x, every_id = self._inputs(X, clusters, unseen=None)
+        layer, ids = self.model_.random_effects[number], every_id[number]
+        features = self._features(x)[number]
+        average = pd.DataFrame(features).groupby(ids).mean().to_numpy("float32")
+        present = np.unique(ids)
+        mean = self._scale * np.asarray(layer(average, present))[:, 0]
+        sd = self._scale * np.asarray(layer.posterior_scale(average, present))[:, 0]
+        half = norm.ppf((1 + level) / 2) * sd
+        return pd.DataFrame(
+            {
+                "cluster": list(self.clusters_.values())[number][present],
+                "rows": np.bincount(ids)[present],
+                "mean": mean,
+                "sd": sd,
+                "low": mean - half,
+                "high": mean + half,
+            }
+        )
+
+    def posterior_draws(self, X, *, clusters=None, unseen=None, draws=1000, seed=0):
+        """Draws of each row's prediction on the link scale; rows of one cluster share an effect.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: As in `fit`; new clusters with one label share an effect, and without
+                clusters each row is a new cluster.
+            unseen: As in `predict`. `"predict"` draws a seen cluster for each row and draw.
+            draws: Integer.
+            seed: Integer.
+
+        Returns:
+            Float32 array of shape `(draws, rows)`. The fixed effects are estimates and do not
+            vary, nor does the residual.
+        """
+        x, ids = self._inputs(X, clusters, unseen)
+        generator = np.random.default_rng(seed)
+        rows = np.arange(len(x))
+        table = pd.DataFrame({name: rows for name in self.clusters_})
+        table = table if clusters is None else self.cluster_index_.named(cluster_table(clusters))
+        drawn = np.tile(self._run(x, ids)["fixed"], (draws, 1))
+        for number, features in enumerate(self._features(x)):
+            new = ids[number] < 0
+            soft = unseen in ("predict", "shuffled") and new.any()
+            drawn += posterior.draw_effects(
+                self.model_.random_effects[number],
+                with_ones(features),
+                ids[number],
+                table[list(self.clusters_)[number]].to_numpy(),
+                unseen=unseen,
+                membership=self._membership(x[new], number, unseen) if soft else None,
+                draws=draws,
+                random=generator,
+            )
+        return self._centre + self._scale * drawn
+
+    def predict_interval(self, X, *, clusters=None, unseen=None, level=0.9, draws=1000, seed=0):
+        """Interval from posterior draws: what is not known of a row, given the fixed effects.
+
+        For a 0/1 outcome it is that of the probability of the positive class: how little is known
+        of the row's cluster. For a continuous one it is that of the outcome, the residual too.
+        With `unseen="prior"` a new cluster's row gets the width of the clusters' differences.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: As in `posterior_draws`.
+            unseen: As in `posterior_draws`.
+            level: Float in (0, 1). The probability that the interval holds.
+            draws: Integer.
+            seed: Integer.
+
+        Returns:
+            DataFrame with `low` and `high`, of shape `(rows, 2)`.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level must lie between 0 and 1. Received: {level!r}.")
+        drawn = self.posterior_draws(X, clusters=clusters, unseen=unseen, draws=draws, seed=seed)
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.quantile(self._outcome_draws(drawn, seed), ends, axis=0)
+        return pd.DataFrame({"low": low, "high": high})
+
+    def membership(self, X, *, clusters=None, variable=None):
+        """How the cluster predictor shares each row out over the seen clusters.
+
+        Args:
+            X: DataFrame of shape `(rows, columns)`.
+            clusters: As in `fit`; needed with `within_between` only.
+            variable: Which cluster variable; `None` if there is one.
+
+        Returns:
+            DataFrame of shape `(rows, clusters)`, whose rows add up to one. Compare it with the
+            true clusters by `membership_report`.
+        """
+        number = self._variable(variable, "membership")
+        x, _ = self._inputs(X, clusters, unseen="predict")
+        labels = list(self.clusters_.values())[number]
+        return pd.DataFrame(self._membership(x, number, "predict"), columns=labels)
+
+    def _variable(self, variable, what):
+        """The number of a cluster variable that has random effects or a predictor."""
+        check_is_fitted(self, "model_")
+        if what == "cluster_effects" and not self.model_.random_effects:
+            raise ValueError(f"{what} needs random effects. Received: a model without.")
+        names = list(self.clusters_)
+        if variable is None and len(names) == 1:
+            return 0
+        inputs.check_choice("variable", variable, names)
+        return names.index(variable)
+
+    def _inputs(self, X, clusters, unseen):
+        """The encoded rows, and the numbers of their clusters, -1 where a cluster is new."""
+        check_is_fitted(self, "model_")
+        inputs.check_choice("unseen", unseen, UNSEEN)
+        inputs.check_rows(X=X, clusters=clusters)
+        X = inputs.as_table(X)
+        x = self.encoder_.transform(self.cluster_means_.add(X, clusters))
+        ids = self.cluster_index_.number(clusters, len(x))
+        if unseen is None and self.model_.random_effects:
+            self._refuse_new(ids, clusters)
+        return x, ids
+
+    def _refuse_new(self, ids, clusters):
+        for (variable, labels), part in zip(self.clusters_.items(), ids, strict=True):
+            new = part < 0
+            if not new.any():
+                continue
+            names = "all unknown"
+            if clusters is not None:
+                table = self.cluster_index_.named(cluster_table(clusters))
+                names = table.loc[new, variable].unique()[:5].tolist()
+            raise ValueError(
+                f"Every cluster must be one of the {len(labels)} of the training rows. "
+                f"Received: {int(new.sum())} rows of new clusters ({names}). Say what such rows "
+                "get: unseen='fixed', 'prior' or 'predict'."
+            )
+
+    def _link(self, X, clusters, effects, unseen):
+        """Predictions on the link scale, and the standard deviation of what is yet unknown.
+
+        The latter is that of the effects of new clusters if `unseen="prior"`, else 0.
+        """
+        check_is_fitted(self, "model_")
+        if effects == "random" and not self.model_.random_effects:
+            raise ValueError(
+                "effects='random' needs random effects. Received: a model without them. "
+                "Pass effects='fixed'."
+            )
+        plain = effects in ("fixed", "population") or not self.model_.random_effects
+        x, ids = self._inputs(X, clusters, "fixed" if plain else unseen)
+        outputs = self._run(x, ids)
+        nothing = np.zeros(len(x))
+        if not self.model_.random_effects:
+            return outputs["mixed"], nothing
+        if plain:
+            everyone = np.linalg.norm(outputs["prior_scale"], axis=1)
+            return outputs["fixed"], everyone if effects == "population" else nothing
+        link, new = outputs[effects], np.column_stack(ids) < 0
+        if unseen in ("predict", "shuffled"):
+            self._add_predicted(link, x, new, unseen)
+        scale = np.linalg.norm(outputs["prior_scale"] * new, axis=1)
+        return link, scale if unseen == "prior" else nothing
+
+    def _add_predicted(self, link, x, new, unseen):
+        """Add, in place, the effects of the clusters that rows of new clusters resemble."""
+        for number, layer in enumerate(self.model_.random_effects):
+            rows = np.flatnonzero(new[:, number])
+            for part in (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)):
+                share = self._membership(x[part], number, unseen)
+                features = self._features(x[part])[number]
+                link[part] += np.asarray(layer(features, share))[:, 0]
+
+    def _membership(self, x, number, unseen):
+        if not self.cluster_predictors_:
+            raise ValueError(
+                f"unseen={unseen!r} needs a cluster predictor. Received: a model without one. "
+                "Fit with cluster_predictor=True, or pass unseen='fixed' or 'prior'."
+            )
+        share = in_chunks(self.cluster_predictors_[number], x)
+        if unseen == "shuffled":
+            share = np.random.default_rng(self.seed).permutation(share)
+        return share
+
+    def _features(self, x):
+        """What the slopes of each cluster variable stand on: list of arrays `(rows, slopes)`."""
+        model = self.model_
+        return [
+            in_chunks(lambda part, n=n: model.slope_features(model.activations(part))[n], x)
+            for n in range(len(model.random_effects))
+        ]
+
+    def _run(self, x, ids):
+        chunks = [
+            self.model_({"x": x[rows], "clusters": tuple(part[rows] for part in ids)})
+            for rows in (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
+        ]
+        outputs = {
+            name: np.concatenate([np.asarray(chunk[name]) for chunk in chunks])
+            for name in chunks[0]
+        }
+        return {
+            name: part if name == "prior_scale" else part[:, 0] for name, part in outputs.items()
+        }
+
+
+def with_ones(features):
+    """Features with a column of ones before them."""
+    return np.column_stack([np.ones(len(features)), features])
+
+
+def in_chunks(function, *arrays):
+    """A function's values, of `CHUNK` rows at a time."""
+    starts = range(0, len(arrays[0]), CHUNK)
+    parts = [function(*(array[start : start + CHUNK] for array in arrays)) for start in starts]
+    return np.concatenate([np.asarray(part) for part in parts])
