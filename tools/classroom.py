@@ -1,9 +1,10 @@
-"""Assignments for a class, with nbgrader: `release`, `grade` and `feedback`.
+"""Assignments for a class, with nbgrader: `release`, `grade`, `feedback` and `pool`.
 
     python -m tools.classroom release             of each assignment what students get, in
                                                   classroom/release, and the instructor's version
     python -m tools.classroom grade 03 FOLDER     grades FOLDER: a folder, or a notebook, a student
     python -m tools.classroom feedback 03         after grading by hand: a page for each student
+    python -m tools.classroom pool 07             after grading: one table of all students' runs
 
 It all stands in classroom/, which `nbgrader formgrader` opens. `make clean` leaves it alone.
 """
@@ -25,7 +26,7 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets.config import Config
 
-from tools import assignments, items
+from tools import assignments, items, pool
 from tools.submission import Limits, NotGraded, autograde, marks
 
 RAW = argparse.RawDescriptionHelpFormatter
@@ -151,7 +152,8 @@ def gradebook(course: Path = COURSE) -> pd.DataFrame:
     path = course / "gradebook.csv"
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
-    return pd.read_csv(path, dtype={"student": str}).fillna({"misconception": "", "reason": ""})
+    texts = ["student", "misconception", "reason"]
+    return pd.read_csv(path, dtype=dict.fromkeys(texts, str)).fillna(dict.fromkeys(texts[1:], ""))
 
 
 def feedback(name: str, course: Path = COURSE) -> pd.DataFrame:
@@ -177,10 +179,23 @@ def by_hand(book: Gradebook, name: str, student: str) -> dict:
     return scores["points"].sum()[scores["by_hand"].any()].to_dict()
 
 
+def pool_class(name: str, course: Path = COURSE) -> pd.DataFrame:
+    """Pools the graded runs of an assignment; who is left out is printed."""
+    if not any(map(pool.is_study, assignments.read(name).cells)):
+        sys.exit(f"Students must have run a study, as in 07. Received: {name}, which has none.")
+    runs, left_out = pool.collect(gradebook(course), name, course)
+    if len(left_out):
+        print(f"Left out: {len(left_out)}", left_out.to_string(index=False), "", sep="\n")
+    try:
+        return pool.write(runs, left_out, course)
+    except ValueError as problem:
+        sys.exit(str(problem))
+
+
 def options(arguments=None):
     """The command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
-    parser.add_argument("task", choices=["release", "grade", "feedback"])
+    parser.add_argument("task", choices=["release", "grade", "feedback", "pool"])
     parser.add_argument("number", nargs="?", default="", help="of the assignment, such as 03")
     parser.add_argument("submissions", nargs="?", type=Path, help="the folder to grade")
     parser.add_argument("--course", type=Path, default=COURSE, help="default: classroom/")
@@ -203,6 +218,10 @@ def main(arguments=None) -> None:
         for name in names:
             release(name, course)
             print(f"{name}: see release/ and solution/ in {chosen.course}")
+        return
+    if chosen.task == "pool":
+        print(pool_class(names[0], course).round(4).to_string(index=False))
+        print(f"\nSee pooled.csv and pooled.html in {chosen.course}.")
         return
     if chosen.task == "feedback":
         table = feedback(names[0], course)
