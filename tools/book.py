@@ -19,7 +19,6 @@ PAGES = ("README.md", "docs/*.md", "notebooks/[0-9]*.ipynb")
 FILES = ("docs/figures/*.png",)
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
 REMOTE_BADGE = re.compile(r"^\[!\[.*\n", re.MULTILINE)
-EMPTY_HEADER = re.compile(r"<th>\s*</th>")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -56,15 +55,8 @@ def lesson(path: Path, home: str, known: dict[str, str]):
         if cell.cell_type == "markdown":
             cell.source = relinked(cell.source, home, known)
         else:
-            cell.outputs = [shown(output) for output in cell.outputs if WIDGET not in str(output)]
+            cell.outputs = [output for output in cell.outputs if WIDGET not in str(output)]
     return notebook
-
-
-def shown(output):
-    """An output whose tables have no empty header: pandas leaves one above the row labels."""
-    if "text/html" in output.get("data", {}):
-        output.data["text/html"] = EMPTY_HEADER.sub("<td></td>", output.data["text/html"])
-    return output
 
 
 def gather(source: Path) -> None:

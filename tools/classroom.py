@@ -6,7 +6,8 @@
     python -m tools.classroom feedback 03         after grading by hand: a page for each student
     python -m tools.classroom pool 07             after grading: one table of all students' runs
 
-It all stands in classroom/, which `nbgrader formgrader` opens. `make clean` leaves it alone.
+It all stands in classroom/: JupyterLab started there has nbgrader's form grader. `make clean`
+leaves it alone.
 """
 
 import argparse

@@ -14,7 +14,6 @@ from tools.course import title_of
 
 TIME = re.compile(r"Time: ([^.]+)\.")
 MEASURED = sources.ROOT / "results" / "lessons.csv"
-
 HEADS = ("where", "misconception", "what to say", "points lost")
 
 
@@ -27,8 +26,10 @@ class Mistake:
     say: str
     loses: int = 0
 
-    def __post_init__(self):
-        object.__setattr__(self, "say", self.say[0].upper() + self.say[1:])
+    @property
+    def sentence(self) -> str:
+        """What to say, as a sentence of its own."""
+        return self.say[0].upper() + self.say[1:]
 
 
 def strings(tree) -> list[str]:
@@ -49,8 +50,8 @@ def is_text(node) -> bool:
 
 def in_lesson(notebook) -> list[Mistake]:
     """The misconceptions of a lesson's guesses, quizzes and exercises."""
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return [mistake for source in sources for mistake in (*guessed(source), *exercised(source))]
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return [mistake for source in code for mistake in (*guessed(source), *exercised(source))]
 
 
 def guessed(source: str) -> list[Mistake]:
@@ -119,10 +120,10 @@ def chapter(path: Path, notebook) -> str:
         f"For a reader, estimated: {' '.join(TIME.search(text)[1].split())}.",
         f"After this lesson students can\n{slides.GOALS.search(text)[1]}",
         "### In the lesson",
-        grid(HEADS[:3], [(m.where, m.name, m.say) for m in in_lesson(notebook)]),
+        grid(HEADS[:3], [(m.where, m.name, m.sentence) for m in in_lesson(notebook)]),
     ]
     for name in assignments.names(path.stem):
-        rows = [(m.where, m.name, m.say, m.loses) for m in in_assignment(name)]
+        rows = [(m.where, m.name, m.sentence, m.loses) for m in in_assignment(name)]
         parts += [f"### Assignment {name[:2]}", grid(HEADS, rows)]
         parts += [f"The written question of {name}, answered, with its rubric:", written(name)]
     return "\n\n".join(parts)

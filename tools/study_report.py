@@ -788,7 +788,10 @@ def seconds(results):
         }
         for row in table.to_dict("records")
     ]
-    total = f"All together: {table['seconds'].sum() / 60:.0f} minutes of fitting."
+    total = f"These stages together: {table['seconds'].sum() / 60:.0f} minutes of fitting."
+    untimed = sorted(set(results.whole_recipe()["studies"]) - set(table["study"]))
+    if untimed:
+        total += f" Not among them, as they were not fitted in one go: {', '.join(untimed)}."
     return [total, markdown(rows), *(fit_seconds(results, study) for study in TITLES)]
 
 
