@@ -3,8 +3,9 @@
     python benchmarks/unlearning.py            # Adult with five probes, seeds 0-9
 
 A seed changes the split, the probes (fairmedl_lite.add_probes), the initial weights and the third
-of the occupations that is held out, as in benchmarks/probes.py. The networks differ in the weight
-of their cluster adversary alone; at 0 there is none.
+of the occupations that is held out, as in benchmarks/probes.py. The networks differ in their
+cluster adversary alone: in its weight, at 0 there is none, and in what it reads
+(`cluster_adversary_reads`).
 
 The fresh adversary is a logistic regression. It reads the hidden activations of the finished
 network, as the network's own adversary did, learns on the training rows and is judged on test rows
@@ -38,7 +39,9 @@ from fairmedl_lite import add_probes, ladder, load_adult, split
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = [0, 0.1, 0.3, 1, 3]  # the library's own is .1
-KEYS = ["weight", "figure"]
+CONDITIONS = [("activations", weight) for weight in WEIGHTS]
+CONDITIONS += [("standardised", weight) for weight in WEIGHTS[1:]]
+KEYS = ["reads", "weight", "figure"]
 
 
 def fresh_gain(read, clusters, seed=None):
@@ -64,11 +67,12 @@ def activations(model, x):
     return np.concatenate([np.asarray(part) for part in hidden], axis=1)
 
 
-def figures(cut, weight, seed):
+def figures(cut, reads, weight, seed):
     """Figure to value, of one network."""
     parts = {"train": cut.train, "test": cut.test_seen}
     clusters = {name: rows.clusters for name, rows in parts.items()}
-    model = ladder(seed=seed, cluster_adversary=weight)["DA-NNet"]
+    settings = {"cluster_adversary": weight, "cluster_adversary_reads": reads}
+    model = ladder(seed=seed, **settings)["DA-NNet"]
     model.fit(cut.train.x, cut.train.y, clusters=cut.train.clusters)
     read = {name: activations(model, rows.x) for name, rows in parts.items()}
     found = {"fresh gain": fresh_gain(read, clusters), "size": read["train"].std()}
@@ -88,14 +92,15 @@ def run(seed):
     warnings.filterwarnings("ignore", message=".*no training row had", category=UserWarning)
     cut = add_probes(split(load_adult(), unseen_clusters=1 / 3, seed=seed), seed=seed)
     ratios = ratios_of(cut)
-    found = {weight: figures(cut, weight, seed) for weight in WEIGHTS}
+    found = {condition: figures(cut, *condition, seed) for condition in CONDITIONS}
+    without = found[CONDITIONS[0]]
     rows = []
-    for weight, row in found.items():
+    for condition, row in found.items():
         for name, value in row.items():
             ratio = ratios["unseen" if name.endswith("unseen") else "seen"]
-            rows.append((weight, name, value, ratio))
-            if weight and name in found[0]:
-                rows.append((weight, f"change of {name}", value - found[0][name], ratio))
+            rows.append((*condition, name, value, ratio))
+            if condition[1] and name in without:
+                rows.append((*condition, f"change of {name}", value - without[name], ratio))
     return pd.DataFrame(rows, columns=[*KEYS, "value", "ratio"])
 
 

@@ -145,6 +145,7 @@ def test_the_part_that_needs_clusters_is_named(tiny, part):
         ({"fairness": np.inf}, "fairness must be zero or more, and finite. Received: inf"),
         ({"fairness": np.nan}, "fairness must be zero or more, and finite. Received: nan"),
         ({"cluster_adversary": -1}, "cluster_adversary must be zero or more"),
+        ({"cluster_adversary_reads": "units"}, "reads must be one of .*'standardised'.*'units'"),
         ({"fixed_loss": -1}, "fixed_loss must be zero or more"),
         ({"epochs": 0}, "epochs must be above zero. Received: 0"),
         ({"batch_size": -5}, "batch_size must be above zero"),

@@ -34,6 +34,7 @@ CASES = {
     "bernoulli": {},
     "gaussian": {"family": "gaussian", "level_weights": (0.25,) * 4},
     "two variables": {"num_clusters": (CLUSTERS, 3), "random_effects": ("slopes", (0, 2))},
+    "standardised": {"cluster_adversary_reads": "standardised"},
 }
 
 
@@ -145,8 +146,12 @@ def log_likelihood(model, name, outcome, value):
 
 
 def clusters_by_hand(model, hidden, clusters):
-    hidden = np.maximum(dense(model.cluster_adversary.layers[1], hidden), 0)
-    scores = dense(model.cluster_adversary.layers[2], hidden)
+    first, last = (part for part in model.cluster_adversary.layers if hasattr(part, "kernel"))
+    speed = 1.0
+    if model.config["cluster_adversary_reads"] == "standardised":
+        hidden = (hidden - hidden.mean(axis=0)) / np.sqrt(hidden.var(axis=0) + 1e-3)
+        speed = SPEED
+    scores = speed * dense(last, speed * np.maximum(dense(first, hidden), 0))
     total = 0
     for ids, count in zip(clusters, model.config["num_clusters"], strict=True):
         guess, scores = log_softmax(scores[:, :count], axis=1), scores[:, count:]
@@ -310,6 +315,7 @@ def split_sides(model):
 
 ADVERSARIES = [
     {"cluster_adversary": 1.0},
+    {"cluster_adversary": 1.0, "cluster_adversary_reads": "standardised"},
     {"fairness": 1.0, "fairness_on": ("fixed",)},
     {"fairness": 1.0, "fairness_on": ("fixed", "mixed")},
 ]
@@ -329,7 +335,7 @@ def test_a_step_lowers_the_adversarys_loss_and_its_network_raises_it(batch, sett
     assert loss_with(before[0], after[1]) < start < loss_with(after[0], before[1])
 
 
-@pytest.mark.parametrize("settings", ADVERSARIES[:2])
+@pytest.mark.parametrize("settings", ADVERSARIES[:3])
 def test_the_weight_scales_what_the_network_does_and_not_the_adversary(batch, settings):
     half = settings | {name: 0.5 for name in ("cluster_adversary", "fairness") if name in settings}
     (_, before, whole), (_, _, halved) = step(batch, settings), step(batch, half)
@@ -337,6 +343,25 @@ def test_the_weight_scales_what_the_network_does_and_not_the_adversary(batch, se
         np.testing.assert_allclose(one - start, 2 * (other - start), rtol=1e-2, atol=1e-6)
     for one, other in zip(whole[1], halved[1], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_standardised_the_size_of_the_activations_tells_the_adversary_nothing():
+    adversary = build(**OFF | ADVERSARIES[1]).cluster_adversary
+    hidden = np.random.default_rng(0).normal(0, 10, (ROWS, 9)).astype("float32")
+    one, other = (array(adversary(scale * hidden + 3, training=True)) for scale in (1, 50))
+    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(one).max())
+
+
+def test_both_adversaries_start_as_the_same_function():
+    plain, standardised = (
+        FairMEDL(**SETTINGS | OFF | {"cluster_adversary": 1.0, "cluster_adversary_reads": reads})
+        for reads in ("activations", "standardised")
+    )
+    for model in (plain, standardised):
+        model.build(shape_of(model))
+    parts = (model.cluster_adversary.trainable_variables for model in (plain, standardised))
+    for one, other in zip(*parts, strict=True):
+        np.testing.assert_allclose(array(one), SPEED * array(other), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("fairness_on", [("fixed",), ("mixed",), ("fixed", "mixed")])
