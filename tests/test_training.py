@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from conftest import fit
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import training
@@ -278,6 +279,23 @@ def test_models_that_differ_in_data_and_seed_alone_share_a_graph(changed):
     assert key_of(**changed) == key_of()
 
 
+def test_a_standardised_adversary_shares_a_graph_and_is_saved_like_any_other(
+    no_twins, tiny, tmp_path
+):
+    def predicted(model):
+        return model.predict_proba(tiny.x, clusters=tiny.clusters)
+
+    strict = {"cluster_adversary_reads": "standardised"}
+    alone = fit(tiny, **strict)
+    with compiled_once():
+        fit(tiny, **strict, seed=1)
+        np.testing.assert_array_equal(predicted(fit(tiny, **strict)), predicted(alone))
+    alone.save(tmp_path / "model")
+    loaded = type(alone).load(tmp_path / "model")
+    np.testing.assert_array_equal(predicted(loaded), predicted(alone))
+    assert (predicted(fit(tiny)) != predicted(alone)).any()
+
+
 OTHERS = [
     {"columns": 3},
     {"steps": 8},
@@ -290,6 +308,7 @@ OTHERS = [
     {"random_effects": ("slopes",)},
     {"random_effects": ()},
     {"cluster_adversary": 0.2},
+    {"cluster_adversary_reads": "standardised"},
     {"fairness": 0.5},
     {"fairness_on": ("mixed", "fixed")},
     {"debias": "correlation"},
