@@ -45,8 +45,9 @@ class FairMEDLEstimator(Describing):
         cluster_adversary: Float, zero or more (lam_g). What FE keeps shall not tell the cluster.
         cluster_adversary_reads: Of the hidden layers `"activations"` (the paper's), or
             `"standardised"`, with an adversary that learns ten times as fast. The first changes
-            what the prediction uses, but the network fools it: a new adversary still finds the
-            cluster. After the second hardly any trace of it is left.
+            what the prediction uses, but the network fools it: on Adult a new adversary still
+            finds the cluster (benchmarks/unlearning.py). After the second it finds less, the less
+            the larger the weight.
         fairness: Float, zero or more (lam_FE = lam_ME). The prediction, once the outcome is
             known, shall not tell the sensitive attributes.
         fairness_on: Which predictions fairness is asked of: `"fixed"`, `"mixed"`.

@@ -8,6 +8,7 @@ from fairmedl_lite.families import Bernoulli, Gaussian
 from fairmedl_lite.layers import PACKAGE, SPEED, GradientReversal, RandomEffects, keras, ops
 
 ADVERSARY_UNITS = 32
+READINGS = {"activations": 1.0, "standardised": SPEED}  # how fast an adversary of each learns
 
 
 def mix(fixed, random):
@@ -292,15 +293,14 @@ def _cluster_adversary(weight, reads, clusters, *seeds):
     faster than the adversary can follow. Standardised over the batch they have one size, and the
     faster adversary follows.
     """
-    standardised = reads == "standardised"
-    speed = SPEED if standardised else 1.0
+    speed = READINGS[reads]
     layers = [
         GradientReversal(weight),
         *_fast_dense(ADVERSARY_UNITS, seeds[0], speed, activation="relu", use_bias=False),
         *_fast_dense(clusters, seeds[1], speed),
     ]
     scale = keras.layers.BatchNormalization(center=False, scale=False)
-    return keras.Sequential([scale, *layers] if standardised else layers)
+    return keras.Sequential([scale, *layers] if reads == "standardised" else layers)
 
 
 def _fast_dense(units, seed, speed, **options):
