@@ -84,6 +84,7 @@ def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
         batch_size=min(rows, recipe.batch_size),
         shuffle=rows > recipe.batch_size,
         epochs=schedule.longest,
+        steps_per_epoch=steps,  # unless told, Keras sets each epoch's data up twice
         callbacks=[schedule],
         verbose=0,
     )
