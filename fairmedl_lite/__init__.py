@@ -12,7 +12,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 _HOME = {
     "datasets": ["ClusteredData", "load_adult", "load_wage_panel"],
     "census": ["load_acs_income", "load_ipums"],
-    "hospitals": ["load_diabetes_hospital", "load_heritage_health"],
+    "diabetes": ["load_diabetes_hospital"],
+    "heritage": ["load_heritage_health"],
     "simulate": ["Simulated", "simulate_linear", "simulate_logistic", "simulate_spirals"],
     "hiring": ["simulate_hiring"],
     "splits": ["Split", "split"],

@@ -1,9 +1,11 @@
 """US census microdata: income above 50,000 dollars, clustered by occupation."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from fairmedl_lite import sources
-from fairmedl_lite.datasets import AGE_BANDS, ClusteredData, Swap, age_band
+from fairmedl_lite.datasets import Swap
 from fairmedl_lite.inputs import check_choice
 
 _MARITAL_STATUS = ("never married", "married", "divorced", "separated", "widowed")
@@ -252,26 +254,17 @@ def _choose_year(found, year):
 
 def _persons(x, y, clusters, name, dropped, sensitive_in_x):
     x, y, clusters = (part.reset_index(drop=True) for part in (x, y, clusters))
-    band = pd.Categorical(age_band(x["age"]), categories=list(AGE_BANDS))
-    parts = {"age": band, **x[["race", "sex", "marital_status"]]}
-    sensitive = pd.DataFrame(parts, index=x.index)
-    return ClusteredData(
-        x=x if sensitive_in_x else x.drop(columns=list(sensitive)),
-        y=y.rename("income_over_50k"),
-        clusters=clusters.rename("occupation"),
-        sensitive=sensitive,
-        task="classification",
-        name=name,
-        swaps=_person_swaps(x, sensitive) if sensitive_in_x else {},
-        dropped=dropped,
-    )
+    y, clusters = y.rename("income_over_50k"), clusters.rename("occupation")
+    options = {"task": "classification", "dropped": dropped, "sensitive_in_x": sensitive_in_x}
+    data = sources.people(x, y, clusters, name=name, **options)
+    return replace(data, swaps=_without_spouse(data.swaps)) if "relationship" in x else data
 
 
-def _person_swaps(x, sensitive):
-    found = sources.swaps(x, sensitive)
-    if "relationship" in x:
-        no_spouse = {"relationship": {"Husband/wife": "Unmarried partner"}}
-        values = found["marital_status"].values
-        linked = {group: no_spouse for group in values if group != "married"}
-        found["marital_status"] = Swap("marital_status", values, linked)
-    return found
+def _without_spouse(swaps):
+    """Who is swapped to another marital status than married is no longer a husband or wife."""
+    if "marital_status" not in swaps:
+        return swaps
+    values = swaps["marital_status"].values
+    no_spouse = {"relationship": {"Husband/wife": "Unmarried partner"}}
+    linked = {group: no_spouse for group in values if group != "married"}
+    return swaps | {"marital_status": Swap("marital_status", values, linked)}

@@ -7,16 +7,40 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.datasets import Swap
+from fairmedl_lite.datasets import AGE_BANDS, ClusteredData, Swap, age_band
+
+GROUPS = ("race", "sex", "marital_status")
 
 
-def swaps(x, sensitive):
-    """Return the `Swap` of each attribute: an age band's median age, else the group itself.
+def people(x, y, clusters, *, name, task, dropped, sensitive_in_x):
+    """Return people as `ClusteredData`, whose sensitive attributes are age bands and `GROUPS`.
 
     Args:
-        x: DataFrame with a column of each attribute's name.
-        sensitive: DataFrame of groups.
+        x: DataFrame with `age` and some of `GROUPS`.
+        y: Series of outcomes.
+        clusters: Series of labels.
+        name: What the data are called.
+        task: `"classification"` or `"regression"`.
+        dropped: Dictionary of reason to number of rows.
+        sensitive_in_x: Whether `x` keeps the attributes.
     """
+    band = pd.Categorical(age_band(x["age"]), categories=list(AGE_BANDS))
+    groups = x[[group for group in GROUPS if group in x]]
+    sensitive = pd.DataFrame({"age": band, **groups}, index=x.index)
+    return ClusteredData(
+        x=x if sensitive_in_x else x.drop(columns=list(sensitive)),
+        y=y,
+        clusters=clusters,
+        sensitive=sensitive,
+        task=task,
+        name=name,
+        swaps=_swaps(x, sensitive) if sensitive_in_x else {},
+        dropped=dropped,
+    )
+
+
+def _swaps(x, sensitive):
+    """The `Swap` of each attribute: an age band's median age, else the group itself."""
     ages = x["age"].groupby(sensitive["age"], observed=True).median().to_dict()
     groups = {name: sorted(sensitive[name].unique()) for name in sensitive if name != "age"}
     return {"age": Swap("age", ages)} | {

@@ -8,7 +8,7 @@ import pytest
 import sklearn.datasets
 from sklearn.utils import Bunch
 
-from fairmedl_lite.hospitals import load_diabetes_hospital, load_heritage_health
+from fairmedl_lite import load_diabetes_hospital, load_heritage_health
 from fairmedl_lite.splits import split
 
 WORDS = {
