@@ -242,6 +242,7 @@ def test_missing_files_are_named_with_the_command_that_makes_them(results, tmp_p
         "`results/acs_probes_ladder.csv` is not there: `python benchmarks/probes.py --data acs`"
     )
     assert probes in text
+    assert "`results/one_attribute.csv` is not there: `python benchmarks/one_attribute.py`" in text
     (tmp_path / "empty").mkdir()
     empty = page_of(tmp_path / "empty", tmp_path)
     assert "`results/study_recipe.json` is not there" in empty and "](../results/s" not in empty
@@ -258,6 +259,51 @@ def test_best_weight_of_the_cluster_adversary_is_by_unseen_rows(results, tmp_pat
     said = f"{PLAIN}, weight 0.3 is the best of the weights of the cluster adversary in {PLAIN}"
     assert f"{said}: {link}." in text
     assert re.search(r"\| NNet \| – \|.*\| \[0\.870 .*L6\) \| – \|", text)
+
+
+def benchmark(**keys):
+    """A row of changes, of seen clusters and Youden's threshold unless told."""
+    row = {"model": "Fair", "part": "seen", "threshold": "youden", "difference": -0.2}
+    row |= {"low": -0.3, "high": -0.1, "percent": -60.0, "percent_low": -70, "percent_high": -50}
+    return row | keys
+
+
+def test_one_attribute_alone_is_told_on_seen_clusters_at_youdens_threshold(results, tmp_path):
+    spread = {"metric": "tpr_sd_noise_removed", "attribute": "age"}
+    rows = [
+        benchmark(debiased_for="age", **spread | {"threshold": "equal_rate"}),
+        benchmark(debiased_for="age", **spread | {"part": "unseen"}),
+        benchmark(debiased_for="age", **spread),
+        benchmark(debiased_for="sex", **spread),
+        benchmark(debiased_for="sex", metric="auroc", attribute="", threshold=""),
+    ]
+    pd.DataFrame(rows).to_csv(results / "one_attribute.csv", index=False)
+    text = page_of(results, tmp_path)
+    change, percent = "[-0.200 (-0.300 to -0.100)", "[-60 (-70 to -50)"
+    link = "](../results/one_attribute.csv#L"
+    assert f"| for age: Fair | – | {percent}{link}4) | – |" in text
+    assert f"| for sex: Fair | {change}{link}6) | {percent}{link}5) | – |" in text
+
+
+def test_blind_models_stand_with_their_data_set(results):
+    rows = [
+        benchmark(data="wage_panel", metric="mse", attribute=""),
+        benchmark(data="diabetes", metric="mse", attribute=""),
+        benchmark(data="diabetes", metric="mse", attribute="", model="blind"),
+        benchmark(data="diabetes", metric="attribute_swap", attribute="sex"),
+        benchmark(data="diabetes", metric="mean_residual_sd", attribute="age", model="blind"),
+    ]
+    pd.DataFrame(rows).to_csv(results / "blind.csv", index=False)
+    pd.read_csv(results / "study_adult.csv").to_csv(results / "study_diabetes.csv", index=False)
+    table = study_report.blind(Results(results), "diabetes")[1].splitlines()
+    link = "](../results/blind.csv#L"
+    mse, swap, residual = (
+        "[-60.0 (-70.0 to -50.0)",
+        "[-60 (-70 to -50)",
+        "[-0.200 (-0.300 to -0.100)",
+    )
+    assert table[2].startswith(f"| Fair | {mse}{link}3) | – | {swap}{link}5) |")
+    assert table[3].startswith(f"| blind | {mse}{link}4) | – | – | {residual}{link}6) |")
 
 
 def test_a_row_that_stands_twice_is_refused(results):

@@ -180,8 +180,13 @@ def tune(study, run):
     """Fit the sweep on the tuning seeds; the frontier, on validation rows."""
     models = {PLAIN: ladder(study.kind, **study.settings)[PLAIN]} | sweep(study)
     table = run(study, "tune", models, range(1000, 1000 + study.tuning), rows="validation")
+    return frontier_of(table, [name for name in models if name != PLAIN])
+
+
+def frontier_of(table, settings):
+    """How the figures of each setting of debiasing differ from those of MEDL-NNet."""
     table = table[is_kept(table)]
-    changes = [paired(table, name, PLAIN).assign(setting=name) for name in models if name != PLAIN]
+    changes = [paired(table, name, PLAIN).assign(setting=name) for name in settings]
     frontier = pd.concat(changes, ignore_index=True)
     shown = frontier["effects"].eq("mixed") & frontier["group"].eq("")
     frontier = frontier[shown & ~frontier["metric"].isin(DISPARITIES)]
