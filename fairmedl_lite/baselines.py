@@ -243,6 +243,8 @@ class FairlearnAdversary(Method):
             backend="tensorflow",
             predictor_model=self.network_,
             adversary_model=_network([2, 32, 1 if count == 2 else count], [self.seed, 1]),
+            predictor_optimizer=self._optimizer,
+            adversary_optimizer=self._optimizer,
             constraints="equalized_odds",
             alpha=self.alpha,
             epochs=self.epochs,
@@ -251,6 +253,19 @@ class FairlearnAdversary(Method):
             shuffle=True,
             random_state=self.seed,
         ).fit(x, outcome, sensitive_features=groups)
+
+    def _optimizer(self, network):
+        """Adam, of which every step runs as one graph: fairlearn itself compiles nothing."""
+        import tensorflow as tf
+
+        from fairmedl_lite.layers import keras
+
+        adam, variables = keras.optimizers.Adam(self.learning_rate), network.trainable_variables
+        adam.build(variables)
+        apply = adam.apply
+        step = tf.function(lambda gradients: apply(gradients, variables))
+        adam.apply = lambda gradients, variables: step(gradients)
+        return adam
 
     def _positive(self, X, clusters, effects, unseen):
         inputs.check_choice("effects", effects, ("mixed", "fixed"))
