@@ -1,6 +1,6 @@
 """Debias for one attribute alone: how far does its spread fall, and what becomes of the others?
 
-    python benchmarks/one_attribute.py         # age and race, of Adult
+    python benchmarks/one_attribute.py         # age, of Adult; others with --attributes
 
 The study debiases for four attributes at once. Here Fair MEDL-NNet is given one of them, which
 takes the whole of the fairness term. Form and weight are chosen as in tools/study.py: on validation
@@ -84,7 +84,7 @@ def run(attribute, plain, jobs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--attributes", nargs="+", default=["age", "race"])
+    parser.add_argument("--attributes", nargs="+", default=["age"])
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     chosen = parser.parse_args()
     os.environ["PYTHONWARNINGS"] = "ignore::UserWarning"  # of categories no training row had
