@@ -1,10 +1,12 @@
 """The course runner tells apart what went well, what was slow and what failed."""
 
+import os
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools.course import Budget, clean, headline, main, run_course, table
+from tools.course import Budget, clean, headline, main, read_anew, run_course, table
 
 
 @pytest.fixture
@@ -54,6 +56,22 @@ def test_far_too_slow_cell_is_stopped(lesson):
 def test_large_kernel_fails(lesson):
     run = lesson("import time; block = bytearray(90 * 2**20); time.sleep(0.3)", megabytes=100)
     assert run.result == "FAILED" and "the budget is 100 MB" in table([run])
+
+
+def test_only_the_libraries_of_a_package_are_forgotten(tmp_path, monkeypatch):
+    package, forgotten = tmp_path / "heavy", []
+    (package / "deep").mkdir(parents=True)
+    for name in ("__init__.py", "one.so", "deep/two.so.2", "deep/data.txt"):
+        (package / name).write_bytes(b"kept")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda file, *_: forgotten.append(os.fstat(file).st_ino), raising=False
+    )
+    monkeypatch.setattr(os, "POSIX_FADV_DONTNEED", 4, raising=False)
+    read_anew("heavy")
+    libraries = [package / "one.so", package / "deep" / "two.so.2"]
+    assert sorted(forgotten) == sorted(path.stat().st_ino for path in libraries)
+    assert {path.read_bytes() for path in libraries} == {b"kept"}
 
 
 def test_dead_kernel_fails(lesson):
