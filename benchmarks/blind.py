@@ -22,13 +22,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from fairmedl_lite import compare, ladder, load_diabetes_hospital, load_wage_panel, paired
+from fairmedl_lite import compare, ladder
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from study import FAIR, PLAIN, STUDIES, SWAP_ROWS  # noqa: E402
+from study import FAIR, PLAIN, STUDIES, SWAP_ROWS, Runner, changes_of  # noqa: E402
 
-LOAD = {"diabetes": load_diabetes_hospital, "wage_panel": load_wage_panel}
+KEPT = ROOT / "build" / "blind"
 HIDDEN = {"diabetes": [(), ("sex",), ("age", "race", "sex")], "wage_panel": [(), ("ethnicity",)]}
 COLUMNS_OF = {"ethnicity": ["black", "hisp"]}
 FIGURES = ["mse", "attribute_swap", "mean_residual_sd", "mean_prediction_sd"]
@@ -45,11 +45,9 @@ def without(data, hidden):
 
 def fitted(study, hidden, seeds, jobs):
     """The table of `compare` for both models."""
-    data, rungs = LOAD[study.name](), ladder(study.kind, **study.settings)
-    together = data.x.index.get_level_values("patient") if study.name == "diabetes" else None
+    data, together = Runner(KEPT, KEPT, jobs).data_of(study)
+    rungs = ladder(study.kind, **study.settings)
     said = f", blind to {' and '.join(hidden)}" if hidden else ""
-    kept = ROOT / "build" / "blind"
-    kept.mkdir(parents=True, exist_ok=True)
     return compare(
         {name + said: rungs[name] for name in (PLAIN, FAIR)},
         without(data, hidden),
@@ -57,7 +55,7 @@ def fitted(study, hidden, seeds, jobs):
         unseen_clusters=study.unseen,
         keep_together=together,
         swap_rows=SWAP_ROWS,
-        output=kept / f"{'_'.join([study.name, *hidden])}.jsonl",
+        output=KEPT / f"{'_'.join([study.name, *hidden])}.jsonl",
         jobs=jobs,
     )
 
@@ -68,8 +66,7 @@ def changes(study, seeds, jobs):
     kept = table["metric"].isin([*FIGURES, "test_to_train"]) & (table["group"] == "")
     table = table[kept & table["effects"].isin(("", "mixed"))]
     others = [name for name in table["model"].unique() if name != PLAIN]
-    found = [paired(table, name, PLAIN).assign(name=name) for name in others]
-    found = pd.concat(found).rename(columns={"model": "value", "name": "model"})
+    found = changes_of(table, [(name, PLAIN) for name in others])
     return found.loc[found["metric"].isin(FIGURES), COLUMNS].assign(data=study.name)
 
 
@@ -79,7 +76,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     chosen = parser.parse_args()
     os.environ["PYTHONWARNINGS"] = "ignore::UserWarning"  # of categories no training row had
-    studies = [study for study in STUDIES if study.name in LOAD]
+    studies = [study for study in STUDIES if study.name in HIDDEN]
     table = pd.concat([changes(study, chosen.seeds, chosen.jobs) for study in studies])
     table = table[["data", *COLUMNS]]
     folder = ROOT / ("results" if chosen.seeds == 10 else "build")

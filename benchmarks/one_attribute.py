@@ -20,14 +20,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from fairmedl_lite import compare, ladder, paired
+from fairmedl_lite import compare, ladder
 from fairmedl_lite.baselines import Wrapper
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from study import PLAIN, STUDIES, choose, debiased, frontier_of, label, sweep  # noqa: E402
+from study import PLAIN, STUDIES, changes_of, choose, debiased, frontier_of, label, sweep  # noqa: E402
 
-# An attribute alone weighs about as much as four at four times the weight.
 WEIGHTS = {"both": {"adversary": (0.3, 0.6, 1.2, 2.0), "equalized_odds": (0.2, 0.4, 0.7, 1.1, 1.6)}}
 STUDY = replace(STUDIES[0], weights=WEIGHTS, budgets=(0.010,))
 FIGURES = ["auroc", "tpr_sd", "tpr_sd_noise_removed", "fpr_sd", "tpr_worst"]
@@ -75,8 +74,7 @@ def run(attribute, plain, jobs):
     settings = list(choices[["form", "place", "weight"]].itertuples(index=False, name=None))
     chosen = {label(*one): DebiasedFor(debiased(STUDY, *one), attribute) for one in settings}
     table = pd.concat([plain["test"], fit(attribute, chosen, jobs, "test")])
-    changes = [paired(table, name, PLAIN).assign(name=name) for name in chosen]
-    changes = pd.concat(changes).rename(columns={"model": "value", "name": "model"})
+    changes = changes_of(table, [(name, PLAIN) for name in chosen])
     shown = changes["metric"].isin(FIGURES) & changes["effects"].eq("mixed")
     changes = changes[shown & changes["group"].eq("")].assign(debiased_for=attribute)
     return frontier.assign(debiased_for=attribute), changes[COLUMNS]

@@ -55,8 +55,7 @@ LINEAR = Recipe(8192, 0.006, 0.5, lambda done: (1 + cos(pi * done)) / 2, lambda 
 def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
     """Fit a model by Adam with averaged weights.
 
-    On TensorFlow a seeded Keras draws one order of the rows, and every epoch has the same batches;
-    on JAX every epoch draws its own.
+    On TensorFlow a seeded Keras draws one order of the rows, and every epoch has the same batches.
 
     Args:
         model: A `keras.Model`.

@@ -327,3 +327,21 @@ def test_models_of_other_settings_do_not_share():
 def test_every_setting_of_the_model_is_held_or_in_the_key():
     named = {name for changed in OTHERS for name in changed}
     assert set(FairMEDL(**BASE).get_config()) <= named | set(training.HELD)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on TensorFlow alone")
+def test_a_seeded_fit_takes_the_same_batches_in_every_epoch():
+    batches = []
+
+    class Record(keras.layers.Layer):
+        def call(self, x):
+            batches.append(np.asarray(x)[:, 0].tolist())
+            return x
+
+    model = keras.Sequential([Record(), keras.layers.Dense(1)])
+    model.compile(loss="mse", run_eagerly=True)
+    keras.utils.set_random_seed(0)
+    rows = np.arange(10.0)[:, None]
+    model.fit(rows, rows, batch_size=4, epochs=2, verbose=0)
+    first, second = batches[-6:-3], batches[-3:]
+    assert first == second != [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]

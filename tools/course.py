@@ -85,7 +85,7 @@ def read_anew(package: str) -> None:
     """Lets the system forget what it holds of a package's libraries in memory.
 
     It holds those that were installed just now in large pieces, and each kernel maps them whole:
-    37 MB more of TensorFlow than at any later start.
+    of a copy of TensorFlow 37 MB more than after it was read anew.
     """
     if not hasattr(os, "posix_fadvise"):
         return

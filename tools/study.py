@@ -282,6 +282,13 @@ def comparisons(models):
     return [pair for pair in pairs if pair[1] in models]
 
 
+def changes_of(table, pairs):
+    """The paired differences of each pair of models: `model`, `against`, `value`, `baseline`."""
+    changes = [paired(table, *pair).assign(model_name=pair[0], against=pair[1]) for pair in pairs]
+    changes = pd.concat(changes, ignore_index=True)
+    return changes.rename(columns={"model": "value", "model_name": "model"})
+
+
 def report(study, table, models, folder):
     """Write the tables of the reported seeds."""
     summary = summarise(table)
@@ -290,12 +297,7 @@ def report(study, table, models, folder):
     seconds = summary[summary["metric"] == "seconds"]
     write(seconds[["model", "mean", "low", "high", "resamples"]], folder, study.name + "_seconds")
     table = table[is_kept(table)]
-    changes = [
-        paired(table, *pair).assign(model_name=pair[0], against=pair[1])
-        for pair in comparisons(models)
-    ]
-    changes = pd.concat(changes, ignore_index=True)
-    changes = changes.rename(columns={"model": "value", "model_name": "model"})
+    changes = changes_of(table, comparisons(models))
     ours = changes["model"].eq(FAIR) & changes["against"].eq(PLAIN)
     shown = changes["effects"].eq("mixed") | (changes["effects"].eq("fixed") & ours)
     shown &= ~changes["metric"].isin((*DISPARITIES, "seconds"))
