@@ -56,7 +56,7 @@ $(VENV)/package.stamp: pyproject.toml $(VENV)/lock.stamp
 	@touch $@
 
 course: env
-	@$(PY) -m tools.course --only $(ONLY)
+	@$(PY) -m tools.lessons --only $(ONLY)
 
 test: env
 	@$(PY) -m ruff check
@@ -82,16 +82,16 @@ lab: env
 	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb
 
 lessons: env
-	@$(PY) -m tools.course --write --only $(ONLY)
+	@$(PY) -m tools.lessons --write --only $(ONLY)
 
 book: env
-	$(call timed,book,$(PY) -m tools.book)
+	$(call timed,book,$(PY) -m tools.lessons.book)
 
 browser: env
-	$(call timed,browser,$(PY) -m pytest -m "" tests/browser)
+	$(call timed,browser,$(PY) -m pytest -m "" tests/repository/browser)
 
 binder: env
-	$(call timed,binder,$(PY) -m tools.binder)
+	$(call timed,binder,$(PY) -m tools.repository.binder)
 
 study: env build/gpboost.stamp
 	$(call timed,study,PYTHONPATH=build/gpboost $(PY) tools/study.py && $(PY) tools/study_report.py)
@@ -120,7 +120,7 @@ lock: build/uv/bin/uv
 		--custom-compile-command "make lock" --constraints requirements.lock \
 		$(addprefix --no-emit-package ,$(BESIDE)) - -o requirements-gpboost.lock
 	@$(MAKE) env
-	@$(PY) tools/environment.py
+	@$(PY) -m tools.repository.environment
 
 clean:
 	rm -rf $(VENV) build

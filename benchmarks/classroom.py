@@ -1,25 +1,22 @@
 """Grades a class of thirty: right, wrong in known ways, and broken in every way we thought of.
 
-    python benchmarks/classroom.py            writes build/class_of_thirty, and prints both tables
+    python -m benchmarks.classroom            writes build/class_of_thirty, and prints both tables
 
 The item analysis must name the misconceptions that were planted most often.
 """
 
 import shutil
-import sys
 import time
 from copy import deepcopy
-from pathlib import Path
 
 import nbformat
 import numpy as np
 from nbgrader.utils import is_solution
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tools import assignments, classroom, items  # noqa: E402
-from tools.submission import Limits  # noqa: E402
+from tools import ROOT
+from tools.classroom import grading, items
+from tools.classroom.submission import Limits
+from tools.lessons import assignments
 
 NAME = "03_measuring_fairness"
 FOLDER = ROOT / "build" / "class_of_thirty"
@@ -87,11 +84,11 @@ def make_class(release):
 def main():
     """Makes the class, grades it, and holds the item analysis to what was planted."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    classroom.release(NAME, FOLDER)
+    grading.release(NAME, FOLDER)
     release = nbformat.read(FOLDER / "release" / NAME / f"{NAME}.ipynb", as_version=4)
     counts, start = make_class(release), time.monotonic()
     limits = Limits(cell=30, seconds=150, megabytes=1000)
-    table = classroom.grade(NAME, FOLDER / "submissions", FOLDER, limits)
+    table = grading.grade(NAME, FOLDER / "submissions", FOLDER, limits)
     print(table.drop(columns="assignment").to_string(index=False))
     found = items.analyse(table)
     found = found[found["misconception"] != items.OTHER]

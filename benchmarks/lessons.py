@@ -1,18 +1,15 @@
 """Measures what each lesson takes to run, one after the other: results/lessons.csv.
 
-python benchmarks/lessons.py    minutes, on an idle machine
+python -m benchmarks.lessons    minutes, on an idle machine
 """
 
 import sys
-from pathlib import Path
 
 import pandas as pd
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tools.course import PAGES, Budget, run_course, table  # noqa: E402
-from tools.sources import NOTEBOOKS  # noqa: E402
+from tools import ROOT
+from tools.lessons.run import PAGES, Budget, run_course, table
+from tools.lessons.sources import NOTEBOOKS
 
 
 def main():

@@ -13,8 +13,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from scipy import stats
 
 from fairmedl_lite import explore, explorer, simulate_linear
-from tests.test_lessons import Images, problems
-from tools.course import WIDGET_BYTES
+from tests.repository.test_lessons import Images, problems
+from tools.lessons.run import WIDGET_BYTES
 
 FRONTIER = """form,place,weight,threshold,metric,attribute,model,baseline,difference,low,high
 adversary,both,1.0,,auroc,,.89,.9,-.01,-.02,.005

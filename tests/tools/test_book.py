@@ -1,0 +1,110 @@
+"""The book builds without a warning, its links lead somewhere, and its figures have words."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tools.lessons import book
+
+LESSONS = sorted(path.stem for path in (book.ROOT / "notebooks").glob("[0-9]*.ipynb"))
+ALT_WORDS = 5
+
+
+class Page(HTMLParser):
+    """The targets, names, sources and figures of a page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.names, self.loaded, self.alts = [], set(), [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        self.names.add(named.get("id"))
+        if tag == "a":
+            self.links.append(named.get("href", ""))
+        if tag in ("img", "script") and "src" in named or tag == "link":
+            self.loaded.append(named.get("src") or named.get("href"))
+        if tag == "img":
+            self.alts.append(named.get("alt") or "")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The built pages by name, and the folder they stand in."""
+    folder = tmp_path_factory.mktemp("build")
+    assert book.build(folder) == 0, "sphinx warned: `make book` prints it"
+    return {path.name: Page(path) for path in (folder / "book").glob("*.html")}, folder / "book"
+
+
+def broken(pages, folder):
+    """Each link of a page to a file or a place in a page that is not there."""
+    for name, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            target = unquote(parts.path) or name
+            if parts.scheme or not link.strip("#"):
+                continue
+            if not (folder / target).exists():
+                yield f"{name}: {link}"
+            elif target in pages and parts.fragment and parts.fragment not in pages[target].names:
+                yield f"{name}: {link}"
+
+
+def test_every_page_stands_in_the_contents(pages):
+    links = pages[0]["index.html"].links
+    others = ["study", "instructors", "lesson_by_lesson"]
+    assert {f"{name}.html" for name in [*LESSONS, *others]} <= set(links)
+
+
+def test_kit_links_to_the_slides_of_each_lesson(pages):
+    links = pages[0]["lesson_by_lesson.html"].links
+    assert {f"slides/{name}.html" for name in LESSONS} <= set(links)
+
+
+def test_internal_links_resolve(pages):
+    assert list(broken(*pages)) == []
+
+
+def test_a_broken_link_is_found(tmp_path):
+    (tmp_path / "a.html").write_text('<a id="x" href="a.html#y"></a><a href="b.html"></a>')
+    found = broken({"a.html": Page(tmp_path / "a.html")}, tmp_path)
+    assert list(found) == ["a.html: a.html#y", "a.html: b.html"]
+
+
+def test_pages_load_nothing_from_elsewhere(pages):
+    loaded = [source for page in pages[0].values() for source in page.loaded if source]
+    assert loaded and not [
+        source for source in loaded if urlsplit(source).scheme in ("http", "https")
+    ]
+
+
+def test_every_figure_has_a_sentence(pages):
+    alts = [(name, alt) for name, page in pages[0].items() for alt in page.alts]
+    assert len(alts) > len(LESSONS)
+    assert [found for found in alts if len(found[1].split()) < ALT_WORDS] == []
+
+
+def test_solutions_are_folded_and_search_has_an_index(pages):
+    folder = pages[1]
+    text = (folder / "00_start_here.html").read_text(encoding="utf-8")
+    folded = re.findall(r"<details>\s*<summary>Solution.*?</details>", text, re.DOTALL)
+    assert folded and all("highlight" in solution for solution in folded)
+    assert "threshold" in (folder / "searchindex.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "link, led",
+    [
+        ("05_fairness_adversary.ipynb", "05.ipynb"),
+        ("05_fairness_adversary.ipynb#in-short", "05.ipynb#in-short"),
+        ("../results/a.csv#L2", f"{book.REPOSITORY}/results/a.csv#L2"),
+        ("https://arxiv.org/abs/1", "https://arxiv.org/abs/1"),
+        ("#in-short", "#in-short"),
+    ],
+)
+def test_links_lead_to_the_book_or_to_the_repository(link, led):
+    known = {"notebooks/05_fairness_adversary.ipynb": "05.ipynb"}
+    assert book.relinked(f"[x]({link})", "notebooks/06.ipynb", known) == f"[x]({led})"

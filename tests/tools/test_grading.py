@@ -1,0 +1,286 @@
+"""Whatever is handed in is graded, or has a reason; wrong answers lose their points."""
+
+import re
+import subprocess
+import sys
+import time
+from copy import deepcopy
+
+import nbformat
+import pandas as pd
+import pytest
+import yaml
+
+pytest.importorskip("nbgrader")
+if sys.platform == "win32":
+    pytest.skip("grading is made for Linux and macOS", allow_module_level=True)
+
+from nbformat.v4 import new_code_cell, new_notebook
+from nbgrader.api import Gradebook
+from nbgrader.utils import is_grade, is_solution
+
+from tools.classroom import grading, items, submission
+from tools.lessons import assignments
+from tools.lessons.sources import ROOT
+
+NAMES = assignments.names()
+FIRST = NAMES[0]
+LOOP = "import time\nwhile True:\n    time.sleep(1)"
+PATIENT = submission.Limits(cell=30)
+
+
+def solutions(name):
+    cells = filter(is_solution, assignments.read(name).cells)
+    return {cell.metadata.nbgrader.grade_id: cell.source for cell in cells}
+
+
+def tamper(notebook):
+    """Tests that always pass, and points for nothing."""
+    for cell in notebook.cells:
+        if is_grade(cell) and not is_solution(cell):
+            cell.source = "100"
+            cell.metadata.nbgrader.update(points=100, locked=False, solution=True)
+
+
+def delete_tests(notebook):
+    notebook.cells = [c for c in notebook.cells if not is_grade(c) or is_solution(c)]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def course(name, tmp_path_factory):
+    """The release and the instructor's version."""
+    course = tmp_path_factory.mktemp("course")
+    grading.release(name, course)
+    return course
+
+
+@pytest.fixture(scope="module")
+def release(name, course):
+    return nbformat.read(course / "release" / name / f"{name}.ipynb", as_version=4)
+
+
+@pytest.fixture(scope="module")
+def graded(name, course, release, tmp_path_factory):
+    """The table of a class: nothing done and tests changed, each wrong answer, and odd cases."""
+    folder = tmp_path_factory.mktemp("submissions")
+
+    def hand_in(student, answers, change=None, file=name):
+        notebook = deepcopy(release)
+        assignments.answer(notebook, answers)
+        if change:
+            change(notebook)
+        (folder / student).mkdir()
+        nbformat.write(notebook, folder / student / f"{file}.ipynb")
+
+    hand_in("untouched", {}, tamper)
+    for number, wrong in enumerate(assignments.wrong_submissions(name)):
+        answers = {asked: one["code"] for asked, one in wrong.items() if one}
+        # The tests that the first one deletes are put back; the second one renames the file.
+        change, file = (delete_tests if number == 0 else None), "copy" if number == 1 else name
+        hand_in(f"wrong {number}", solutions(name) | answers, change, file)
+    if name == FIRST:
+        first = next(iter(assignments.wrong_answers(name)))
+        hand_in("loop", solutions(name) | {first: LOOP})
+        (folder / "empty").mkdir()
+        (folder / "broken.ipynb").write_text('{"cells": [')
+    return grading.grade(name, folder, course, PATIENT).set_index(["student", "question"])
+
+
+def of_code(table):
+    """Without the written question, the last one."""
+    return table.drop(index=table.index[-1])
+
+
+def test_source_is_formatted(name, tmp_path):
+    path = tmp_path / "source.ipynb"
+    nbformat.write(assignments.read(name), path)
+    config = f"--config={ROOT / 'pyproject.toml'}"
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, config, str(path)], capture_output=True
+        )
+        assert done.returncode == 0, done.stdout.decode()
+
+
+def test_questions_have_wrong_answers_that_their_hidden_tests_name(name):
+    cells = [cell for cell in assignments.read(name).cells if is_grade(cell)]
+    wrong = assignments.wrong_answers(name)
+    written = [cell for cell in cells if is_solution(cell)]
+    assert 3 <= len(wrong) + len(written) <= 4 and len(written) == 1
+    assert "**Rubric.**" in written[0].source and "**Three samples.**" in written[0].source
+    for asked, answers in wrong.items():
+        hidden = next(c.source for c in cells if c.metadata.nbgrader.grade_id == f"{asked}-hidden")
+        hidden = re.sub(r'"\s*\n\s*"', "", hidden)  # strings that go on in the next line
+        assert len(answers) >= 3
+        for one in answers:
+            assert f'"{one["misconception"]}:' in hidden, one["misconception"]
+
+
+def test_release_gives_nothing_away(release):
+    text = "".join(cell.source for cell in release.cells)
+    assert "raise NotImplementedError()" in text and "YOUR ANSWER HERE" in text
+    for mark in ("SOLUTION", "HIDDEN", "Rubric"):
+        assert mark not in text
+
+
+def test_solution_gets_full_marks(name, course):
+    path = course / "solution" / name / f"{name}.ipynb"
+    earned = submission.marks(nbformat.read(path, as_version=4), {})
+    for row in of_code(pd.DataFrame(earned).T).itertuples():
+        assert row.points == row.max and not row.reason, row
+
+
+def test_untouched_release_gets_nothing_though_its_tests_were_changed(graded):
+    rows = graded.loc["untouched"]
+    assert (rows["points"] == 0).all() and (rows["reason"] == "not answered").all()
+    assert rows["max"].max() < 100
+
+
+def test_each_wrong_answer_loses_its_points_and_is_named(name, graded):
+    for number, wrong in enumerate(assignments.wrong_submissions(name)):
+        for asked, one in wrong.items():
+            row, expected = graded.loc[(f"wrong {number}", asked)], one or {"loses": 0}
+            assert row["max"] - row["points"] == expected["loses"], (asked, one, row["reason"])
+            assert row["misconception"] == expected.get("misconception", ""), row["reason"]
+
+
+def test_what_was_mended_is_told(graded):
+    assert graded.loc["wrong 0", "reason"].str.contains("put back: .*-hidden").all()
+    assert graded.loc["wrong 1", "reason"].str.startswith("handed in as copy.ipynb").all()
+
+
+def test_written_answer_waits_for_a_person(graded):
+    written = graded.loc["wrong 2"].iloc[-1]
+    assert pd.isna(written["points"]) and written["reason"] == "to be graded by hand"
+
+
+@pytest.mark.parametrize("name", [FIRST], indirect=True)
+def test_odd_submissions_have_a_reason_and_stop_nobody(graded):
+    assert set(graded.loc["empty", "reason"]) == {"no notebook was handed in"}
+    assert graded.loc["broken", "reason"].str.contains("broken.ipynb is no notebook").all()
+    assert graded.loc[["empty", "broken"], "points"].isna().all()
+    looped, *others = of_code(graded.loc["loop"]).itertuples()
+    assert looped.points == 0 and "took too long" in looped.reason
+    assert all(row.points == row.max for row in others)
+
+
+@pytest.mark.parametrize("name", [FIRST], indirect=True)
+def test_feedback_takes_points_given_by_hand(name, course, graded):
+    (asked,) = set(graded.loc["wrong 0"].index) - set(assignments.wrong_answers(name))
+    first = next(iter(assignments.wrong_answers(name)))
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        book.find_grade(asked, name, name, "wrong 0").manual_score = 2.5
+        book.find_grade(f"{first}-hidden", name, name, "wrong 1").manual_score = 2
+        book.db.commit()
+    table = grading.feedback(name, course).set_index(["student", "question"])
+    changed = table["points"].notna() & graded["points"].isna()
+    assert table[changed].index.tolist() == [("wrong 0", asked)]
+    assert table[changed]["points"].item() == 2.5
+    overruled = ("wrong 1", first)
+    assert table.loc[overruled, "points"] == graded.loc[overruled, "points"] + 2
+    wrong = next(iter(assignments.wrong_submissions(name)[0].values()))
+    page = course / "feedback" / "wrong 0" / name / f"{name}.html"
+    assert wrong["misconception"] in page.read_text()
+    assert "<img alt=" in (course / "items.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "code, limits, reason",
+    [
+        ("import time; time.sleep(60)", {"seconds": 0.5}, "more than 0.5 seconds"),
+        ("x = bytearray(b'x') * 2**29; import time; time.sleep(60)", {"megabytes": 400}, "400 MB"),
+        (
+            "import subprocess, sys; subprocess.run([sys.executable, '-c', "
+            "'x = bytearray(b\"x\") * 2**29; import time; time.sleep(60)'])",
+            {"megabytes": 400},
+            "400 MB",
+        ),
+    ],
+    ids=["time", "memory", "memory of a child"],
+)
+def test_a_process_past_its_limits_is_ended(code, limits, reason):
+    process, start = submission.PROCESSES.Process(target=exec, args=(code,)), time.monotonic()
+    process.start()
+    with pytest.raises(submission.NotGraded, match=reason):
+        submission.watch(process, submission.Limits(**limits))
+    process.join(10)
+    assert process.exitcode < 0 and time.monotonic() - start < 50
+
+
+def test_a_given_cell_that_took_too_long_is_not_the_students_fault():
+    role = {"grade_id": "data", "locked": True, "grade": False, "solution": False}
+    stopped = nbformat.v4.new_output("error", ename="KeyboardInterrupt", evalue="", traceback=[])
+    cell = new_code_cell("import this", metadata={"nbgrader": role}, execution_count=1)
+    cell.outputs = [stopped]
+    with pytest.raises(submission.NotGraded, match="--cell"):
+        submission.marks(new_notebook(cells=[cell]), {})
+    cell.update(outputs=[], execution_count=None)
+    with pytest.raises(submission.NotGraded, match="was not run"):
+        submission.marks(new_notebook(cells=[cell]), {})
+
+
+def test_items_by_hand():
+    rows = [
+        ("a", "q", 1.0, "Chance taken for signal"),
+        ("b", "q", 1.0, "Chance taken for signal"),
+        ("c", "q", 4.0, ""),
+        ("d", "q", None, ""),
+        ("a", "r", 0.0, ""),
+        ("b", "r", 2.0, ""),
+    ]
+    table = pd.DataFrame(rows, columns=["student", "question", "points", "misconception"])
+    most = table["question"].map({"q": 4, "r": 2})
+    found = items.analyse(table.assign(assignment="01", max=most))
+    assert found["question"].tolist() == ["q", "r"]
+    assert found["misconception"].tolist() == ["Chance taken for signal", items.OTHER]
+    assert found["students"].tolist() == [2, 1] and found["lost"].tolist() == [6, 2]
+    assert found["share"].tolist() == [6 / 12, 2 / 4]
+    alt = items.plot(found).alt
+    assert (
+        "Question 01 q cost most, 6 of 8 points" in alt and "Chance taken for signal (01 q)" in alt
+    )
+
+
+def test_nothing_lost_and_nothing_graded(tmp_path):
+    columns = ["student", "assignment", "question", "points", "max", "misconception"]
+    rows = pd.DataFrame([("a", "01", "q", 4.0, 4.0, ""), ("b", "01", "q", None, 4.0, "")])
+    assert items.write(rows.set_axis(columns, axis=1), tmp_path).empty
+    assert "nobody has lost a point" in (tmp_path / "items.html").read_text()
+
+
+def test_the_instructors_workflow_runs_what_make_test_runs():
+    workflow = yaml.safe_load((ROOT / "docs" / "classroom" / "nbval.yml").read_text())
+    *_, last = workflow["jobs"]["lessons"]["steps"]
+    flags = re.search(r"^NBVAL = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    assert set(flags.split()) <= set(last["run"].split())
+
+
+def test_two_of_one_name_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a.ipynb").touch()
+    with pytest.raises(SystemExit, match="Received: 2, twice: a"):
+        grading.grade(FIRST, tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["grade", "03", "/nowhere"], "must exist. Received: /nowhere"),
+        (["grade"], "Name one assignment|must exist"),
+        (["release", "99"], "Received: '99'"),
+    ],
+)
+def test_wrong_calls_are_explained(arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        grading.main(arguments)
+
+
+def test_grading_before_a_release_says_what_to_run(tmp_path):
+    (tmp_path / "ann.ipynb").touch()
+    with pytest.raises(SystemExit, match="holds no release of .*Run `release` first"):
+        grading.grade(FIRST, tmp_path, course=tmp_path / "empty")

@@ -1,0 +1,1 @@
+"""Assignments for a class, with nbgrader: release, grade, feedback, pool."""

@@ -1,0 +1,281 @@
+"""Runs every lesson in a clean kernel, holds it to its budget, and renders it as HTML."""
+
+import argparse
+import html
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Event, Thread
+
+import nbformat
+import pandas as pd
+import psutil
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert import HTMLExporter
+from tqdm import tqdm
+
+from fairmedl_lite import ladder
+from tools import ROOT
+from tools.lessons import sources
+
+PAGES = ROOT / "build" / "course"
+HEADLINES = ("auroc", "tpr_sd")
+STUDY = ROOT / "results" / "study_adult.csv"
+WIDGET_BYTES = 100_000
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a lesson may use on two cores. Past a time it warns, past three times that it fails."""
+
+    cell: float = 15
+    lesson: float = 90
+    course: float = 12 * 60
+    megabytes: float = 850
+    fatal: float = 3
+
+
+@dataclass
+class Run:
+    """What happened to one lesson."""
+
+    name: str
+    title: str = ""
+    cells: list = field(default_factory=list)
+    seconds: float = 0.0
+    megabytes: float = 0.0
+    failures: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)
+
+    @property
+    def result(self) -> str:
+        """One word: ok, slow or FAILED."""
+        return "FAILED" if self.failures else "slow" if self.warnings else "ok"
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the slowest cell."""
+        return max((seconds for _, seconds in self.cells), default=0.0)
+
+    def hold(self, what: str, seconds: float, allowed: float, fatal: float) -> None:
+        """Notes a warning, or a failure, when something took longer than allowed."""
+        if seconds > allowed:
+            grave = self.failures if seconds > fatal * allowed else self.warnings
+            grave.append(f"{what} took {seconds:.1f} s, its budget is {allowed:g} s")
+
+    def judge(self, budget: Budget) -> None:
+        """Holds the measured times and memory against the budget."""
+        for label, seconds in self.cells:
+            self.hold(label, seconds, budget.cell, budget.fatal)
+        self.hold("the lesson", self.seconds, budget.lesson, budget.fatal)
+        if self.megabytes > budget.megabytes:
+            self.failures.append(
+                f"its kernel took {self.megabytes:.0f} MB, the budget is {budget.megabytes:g} MB"
+            )
+
+
+@cache
+def read_anew(package: str) -> None:
+    """Lets the system forget what it holds of a package's libraries in memory.
+
+    It holds those that were installed just now in large pieces, and each kernel maps them whole:
+    of a copy of TensorFlow 37 MB more than after it was read anew.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for path in Path(find_spec(package).origin).parent.rglob("*.so*"):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+class Memory:
+    """The most memory that a process and its children held, sampled ten times a second."""
+
+    def __init__(self):
+        self.peak = 0
+        self._done = Event()
+
+    def watch(self, pid: int) -> None:
+        """Starts to sample the process in the background."""
+        Thread(target=self._sample, args=(psutil.Process(pid),), daemon=True).start()
+
+    def _sample(self, process):
+        while not self._done.is_set():
+            try:
+                family = [process, *process.children(recursive=True)]
+                self.peak = max(self.peak, sum(member.memory_info().rss for member in family))
+            except psutil.Error:
+                pass  # A process ended while it was asked.
+            self._done.wait(0.1)
+
+    def stop(self) -> float:
+        """Ends the sampling and returns the peak in MB of 2^20 bytes, as Binder and ps count."""
+        self._done.set()
+        return self.peak / 2**20
+
+
+class Lesson(NotebookClient):
+    """Executes a notebook and times each of its cells."""
+
+    def __init__(self, notebook, run: Run, memory: Memory, budget: Budget, tick, **options):
+        super().__init__(notebook, kernel_name="python3", coalesce_streams=True, **options)
+        self.record_timing = False
+        self.extra_arguments = ["--log-level=ERROR"]  # The progress bar owns the terminal.
+        self.log.disabled = True  # A failure is told once, in the table's words.
+        ends = time.monotonic() + budget.fatal * budget.lesson
+        self.timeout_func = lambda cell: max(
+            1, min(budget.fatal * budget.cell, ends - time.monotonic())
+        )
+        self.on_notebook_start = lambda notebook: memory.watch(self.km.provisioner.pid)
+        self.on_cell_execute = lambda cell, cell_index: self._start(run, cell)
+        self.on_cell_executed = lambda cell, cell_index, execute_reply: self._end(run, tick)
+
+    def _start(self, run, cell):
+        first_line = cell.source.strip().splitlines()[0]
+        run.cells.append((f"cell [{len(run.cells) + 1}] `{first_line}`", 0.0))
+        self.started = time.perf_counter()
+
+    def _end(self, run, tick):
+        run.cells[-1] = (run.cells[-1][0], time.perf_counter() - self.started)
+        tick()
+
+
+def execute(notebook, name: str, folder: Path, budget: Budget, tick=lambda: None) -> Run:
+    """Runs a notebook in a clean kernel; its outputs are stored in it. Never raises for a cell."""
+    run, memory, start = Run(name, title_of(notebook) or name), Memory(), time.perf_counter()
+    lesson = Lesson(
+        notebook, run, memory, budget, tick, resources={"metadata": {"path": str(folder)}}
+    )
+    try:
+        lesson.execute()
+    except CellExecutionError as error:
+        run.failures.append(f"{run.cells[-1][0]} raised {error.ename}: {error.evalue}")
+    except CellTimeoutError:
+        run.failures.append(f"{run.cells[-1][0]} was stopped, {budget.fatal:g} times past a budget")
+    except DeadKernelError:
+        run.failures.append(f"{run.cells[-1][0]} ended the kernel; was there too little memory?")
+    run.seconds, run.megabytes = time.perf_counter() - start, memory.stop()
+    run.judge(budget)
+    return run
+
+
+def title_of(notebook) -> str:
+    """The first heading of a notebook."""
+    lines = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown").splitlines()
+    return next((line.lstrip("# ") for line in lines if line.startswith("# ")), "")
+
+
+def clean(notebook) -> None:
+    """Takes out what differs at every execution, and large states of widgets."""
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    if len(str(notebook.metadata.get("widgets", ""))) > WIDGET_BYTES:
+        del notebook.metadata["widgets"]
+
+
+def code_cells(notebook) -> int:
+    """How many cells will be executed."""
+    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
+
+
+def render(notebook, run: Run, pages: Path) -> None:
+    """Writes the executed notebook as a page."""
+    exporter = HTMLExporter(embed_images=True)
+    exporter.log.disabled = True
+    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": run.title}})
+    (pages / f"{run.name}.html").write_text(page, encoding="utf-8")
+
+
+def index(runs: list[Run]) -> str:
+    """A page that links to every lesson."""
+    items = "".join(
+        f'<li><a href="{run.name}.html">{html.escape(run.title)}</a></li>\n' for run in runs
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>The course</title>\n'
+        f"<h1>The course</h1>\n<ol>\n{items}</ol>\n</html>\n"
+    )
+
+
+def run_course(paths: list[Path], budget: Budget, pages: Path, write: bool = False) -> list[Run]:
+    """Runs the lessons one after the other, with a progress bar, and renders each."""
+    pages.mkdir(parents=True, exist_ok=True)
+    read_anew("tensorflow")
+    notebooks = {path: sources.read(path) for path in paths}
+    runs = []
+    with tqdm(total=sum(map(code_cells, notebooks.values())), unit="cell") as bar:
+        for path, notebook in notebooks.items():
+            bar.set_description(path.stem)
+            target = sources.notebook_of(path)
+            runs.append(execute(notebook, path.stem, target.parent, budget, bar.update))
+            clean(notebook)
+            render(notebook, runs[-1], pages)
+            if write and not runs[-1].failures:
+                nbformat.write(notebook, target)
+    (pages / "index.html").write_text(index(runs), encoding="utf-8")
+    runs[-1].hold("the course", sum(run.seconds for run in runs), budget.course, budget.fatal)
+    return runs
+
+
+def table(runs: list[Run]) -> str:
+    """A line for each lesson and one for the course, then what went wrong."""
+    width = max(len(run.name) for run in runs)
+    lines = [f"{'lesson':{width}}  result  seconds  longest cell  peak MB"]
+    for run in runs:
+        lines.append(
+            f"{run.name:{width}}  {run.result:6}  {run.seconds:7.1f}"
+            f"  {run.longest:12.1f}  {run.megabytes:7.0f}"
+        )
+    lines.append(f"{'all':{width}}  {'':6}  {sum(run.seconds for run in runs):7.1f}")
+    for run in runs:
+        lines += [f"FAILED {run.name}: {text}" for text in run.failures]
+        lines += [f"warning {run.name}: {text}" for text in run.warnings]
+    return "\n".join(lines)
+
+
+def headline(path: Path) -> str:
+    """The headline figures of the ladder, from the table that the study wrote."""
+    if not path.exists():
+        return f"No headline figures: {path.name} is not in the folder {path.parent.name}."
+    rows = pd.read_csv(path).fillna({"threshold": "", "attribute": ""})
+    rows = rows[(rows["effects"] == "mixed") & rows["metric"].isin(HEADLINES)]
+    rows = rows[rows["model"].isin(ladder()) & rows["threshold"].isin(("", "youden"))]
+    rows = rows.assign(figure=rows["metric"] + " " + rows["attribute"])
+    order = rows["model"].unique()
+    figures = rows.pivot(index="model", columns=["part", "figure"], values="mean").loc[order]
+    return f"The ladder on Adult ({path.name}):\n{figures.round(3).to_string()}"
+
+
+def options(arguments=None):
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", default=[], help="numbers of lessons, such as 00 06")
+    parser.add_argument("--write", action="store_true", help="execute the sources into the lessons")
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None) -> int:
+    """Runs the course; the exit status is 1 if a lesson failed or broke its budget."""
+    chosen = options(arguments)
+    os.environ.update(QUIET)
+    lessons = sources.SOURCES.glob("*.md") if chosen.write else sources.NOTEBOOKS.glob("*.ipynb")
+    wanted = tuple(chosen.only) or tuple("0123456789")
+    paths = sorted(path for path in lessons if path.name.startswith(wanted))
+    if not paths:
+        sys.exit(f"No lesson in notebooks/ starts with {' or '.join(chosen.only) or 'a number'}.")
+    runs = run_course(paths, Budget(), PAGES, chosen.write)
+    print(table(runs), headline(STUDY), sep="\n\n")
+    print(f"\nThe lessons as HTML: {(PAGES / 'index.html').relative_to(ROOT).as_posix()}")
+    return int(any(run.failures for run in runs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

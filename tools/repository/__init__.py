@@ -1,0 +1,1 @@
+"""What keeps the repository true: versions, Binder, mutations of the library."""
