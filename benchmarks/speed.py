@@ -13,7 +13,8 @@ import numpy as np
 
 from fairmedl_lite import ladder, load_adult, split
 from fairmedl_lite.cells import cell_codes, cell_shares
-from fairmedl_lite.inputs import TableEncoder, check_groups
+from fairmedl_lite.checks import check_groups
+from fairmedl_lite.encoding import TableEncoder
 from fairmedl_lite.models import FairMEDL
 from fairmedl_lite.training import NETWORK, compile_model
 

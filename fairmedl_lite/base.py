@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import entropy
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import inputs, storage
+from fairmedl_lite import checks, encoding, storage
 from fairmedl_lite.cells import attribute_weights, cell_codes, cell_shares, outcome_levels
 from fairmedl_lite.clusters import ClusterIndex, ClusterMeans, cluster_table
 from fairmedl_lite.describing import Describing
@@ -140,14 +140,14 @@ class FairMEDLEstimator(Describing):
             ConvergenceWarning: If the loss still falls when training ends.
         """
         self._check_settings()
-        inputs.check_rows(
+        checks.check_rows(
             X=X,
             y=y,
             clusters=clusters,
             sensitive_features=sensitive_features,
             sample_weight=sample_weight,
         )
-        sample_weight = inputs.check_weights(sample_weight)
+        sample_weight = checks.check_weights(sample_weight)
         outcome = self._learn_outcome(y, sample_weight)
         x, ids = self._learn_inputs(X, clusters)
         self.groups_, groups = self._learn_groups(sensitive_features)
@@ -217,7 +217,7 @@ class FairMEDLEstimator(Describing):
         self._set_clusters({name: pd.Index(labels) for name, labels in description["clusters"]})
         self.cluster_means_ = ClusterMeans(self.within_between, description["cluster_means"])
         self.groups_ = {name: np.array(part) for name, part in description["groups"].items()}
-        self.encoder_ = inputs.TableEncoder.from_config(description["columns"])
+        self.encoder_ = encoding.TableEncoder.from_config(description["columns"])
         self._assemble(description["model"])
         self.model_.set_weights(weights["model"])
         for number, predictor in enumerate(self.cluster_predictors_):
@@ -231,9 +231,9 @@ class FairMEDLEstimator(Describing):
                 "fairness_on must name one or both of 'fixed' and 'mixed' in a tuple. "
                 f"Received: {self.fairness_on!r}. To leave fairness out pass fairness=0."
             )
-        inputs.check_choice("debias", self.debias, ("adversary", "correlation", "equalized_odds"))
+        checks.check_choice("debias", self.debias, ("adversary", "correlation", "equalized_odds"))
         readings = ("activations", "standardised")
-        inputs.check_choice("cluster_adversary_reads", self.cluster_adversary_reads, readings)
+        checks.check_choice("cluster_adversary_reads", self.cluster_adversary_reads, readings)
         if isinstance(self.within_between, str):
             raise ValueError(
                 "within_between must be a list of columns. Received: the string "
@@ -267,12 +267,12 @@ class FairMEDLEstimator(Describing):
             )
         table = cluster_table(clusters) if needed else pd.DataFrame(index=range(len(X)))
         self._set_clusters(ClusterIndex.learn(table, needed).labels)
-        X = inputs.as_table(X)
+        X = encoding.as_table(X)
         self.feature_names_in_ = np.array(list(X), dtype=object)
         self.n_features_in_ = X.shape[1]
         self.cluster_means_ = ClusterMeans.learn(X, table, self.within_between)
         X = self.cluster_means_.add(X, table)
-        self.encoder_ = inputs.TableEncoder().fit(X)
+        self.encoder_ = encoding.TableEncoder().fit(X)
         ids = self.cluster_index_.number(table, len(X)) if needed else ()
         return self.encoder_.transform(X), ids
 
@@ -287,7 +287,7 @@ class FairMEDLEstimator(Describing):
                 f"sensitive_features must be given for fairness={self.fairness}. Received: None. "
                 "Pass a DataFrame of attributes, or fairness=0."
             )
-        return inputs.check_groups(sensitive_features)
+        return checks.check_groups(sensitive_features)
 
     def _effect_kinds(self):
         """What random effects each cluster variable has, as the model takes them."""
@@ -304,7 +304,7 @@ class FairMEDLEstimator(Describing):
     def _effect_kind(self, kind):
         if isinstance(kind, list | tuple):
             return tuple(place for name in kind for place in self.encoder_.positions(name))
-        inputs.check_choice("random_effects", kind, ("slopes", "intercept", None, "a list"))
+        checks.check_choice("random_effects", kind, ("slopes", "intercept", None, "a list"))
         return kind
 
     def _model_config(self, rows, base_rate, level_weights):

@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import inputs
+from fairmedl_lite import checks, encoding
 from fairmedl_lite.clusters import ClusterIndex, cluster_table
 
 QUARTERS = 4
@@ -22,15 +22,15 @@ class Method(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y, *, clusters=None, sensitive_features=None):
         """Learn from training rows. Arguments and errors as in `FairMEDLClassifier.fit`."""
-        inputs.check_rows(X=X, y=y, clusters=clusters, sensitive_features=sensitive_features)
-        self.classes_, outcome = inputs.check_binary(y)
-        self._learn(inputs.as_table(X), outcome.astype(int), clusters, sensitive_features)
+        checks.check_rows(X=X, y=y, clusters=clusters, sensitive_features=sensitive_features)
+        self.classes_, outcome = checks.check_binary(y)
+        self._learn(encoding.as_table(X), outcome.astype(int), clusters, sensitive_features)
         return self
 
     def predict_proba(self, X, *, clusters=None, effects="mixed", unseen=None):
         """Probabilities of the two classes. As `FairMEDLClassifier.predict_proba`."""
         check_is_fitted(self, "classes_")
-        positive = self._positive(inputs.as_table(X), clusters, effects, unseen)
+        positive = self._positive(encoding.as_table(X), clusters, effects, unseen)
         return np.column_stack([1 - positive, positive])
 
     def predict(self, X, *, clusters=None, effects="mixed", unseen=None):
@@ -133,8 +133,8 @@ class ThresholdPostProcessing(Wrapper):
             ValueError: If a group is none of the training rows'.
         """
         check_is_fitted(self, "optimizers_")
-        inputs.check_choice("effects", effects, self.optimizers_)
-        inputs.check_rows(X=X, sensitive_features=sensitive_features)
+        checks.check_choice("effects", effects, self.optimizers_)
+        checks.check_rows(X=X, sensitive_features=sensitive_features)
         groups = _attribute(sensitive_features, self.attribute)
         unknown = sorted(set(groups) - set(self.groups_), key=str)
         if unknown:
@@ -236,7 +236,7 @@ class FairlearnAdversary(Method):
         from fairlearn.adversarial import AdversarialFairnessClassifier
 
         groups = _attribute(sensitive_features, self.attribute)
-        self.encoder_ = inputs.TableEncoder().fit(X)
+        self.encoder_ = encoding.TableEncoder().fit(X)
         x, count = self.encoder_.transform(X), len(np.unique(groups))
         self.network_ = _network([x.shape[1], *self.hidden, 1], self.seed)
         AdversarialFairnessClassifier(
@@ -268,7 +268,7 @@ class FairlearnAdversary(Method):
         return adam
 
     def _positive(self, X, clusters, effects, unseen):
-        inputs.check_choice("effects", effects, ("mixed", "fixed"))
+        checks.check_choice("effects", effects, ("mixed", "fixed"))
         return np.asarray(self.network_(self.encoder_.transform(X)))[:, 0].astype("float64")
 
 
@@ -317,7 +317,7 @@ class GPBoost(Method):
         if clusters is None:
             raise ValueError("GPBoost needs clusters. Received: None. Pass clusters=...")
         self.clusters_ = ClusterIndex.learn(cluster_table(clusters), ["GPBoost"])
-        self.encoder_ = inputs.TableEncoder().fit(X)
+        self.encoder_ = encoding.TableEncoder().fit(X)
         effects = gpboost.GPModel(
             group_data=np.column_stack(self.clusters_.number(clusters, len(X))),
             likelihood="bernoulli_logit",
@@ -333,9 +333,9 @@ class GPBoost(Method):
         )
 
     def _positive(self, X, clusters, effects, unseen):
-        inputs.check_choice("effects", effects, ("mixed", "fixed", "random"))
-        inputs.check_choice("unseen", unseen, (None, "fixed"))
-        inputs.check_rows(X=X, clusters=clusters)
+        checks.check_choice("effects", effects, ("mixed", "fixed", "random"))
+        checks.check_choice("unseen", unseen, (None, "fixed"))
+        checks.check_rows(X=X, clusters=clusters)
         ids = np.column_stack(self.clusters_.number(clusters, len(X)))
         if unseen is None and effects != "fixed" and (ids < 0).any():
             raise ValueError(
@@ -366,7 +366,7 @@ def _attribute(sensitive_features, name):
             f"sensitive_features must have the attribute {name!r}. Received: {list(table)}. "
             "Pass a DataFrame with a column of this name."
         )
-    return inputs.check_labels(table[name], f"sensitive attribute {name!r}").to_numpy()
+    return checks.check_labels(table[name], f"sensitive attribute {name!r}").to_numpy()
 
 
 def _rows(part, positions):

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite import inputs
+from fairmedl_lite import checks
 from fairmedl_lite.metrics import check_scores
 
 
@@ -36,12 +36,12 @@ def calibration_report(y_true, y_score, *, sensitive_features, bins=10):
     y_true, y_score = check_scores(y_true, y_score)
     _check_probabilities(y_score, bins)
     table = pd.DataFrame(sensitive_features).reset_index(drop=True)
-    inputs.check_rows(y_true=y_true, sensitive_features=table)
+    checks.check_rows(y_true=y_true, sensitive_features=table)
     number = np.minimum((bins * y_score).astype(int), bins - 1)
     values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number})
     rows = []
     for attribute in table:
-        groups = inputs.check_labels(table[attribute], f"sensitive attribute {attribute!r}")
+        groups = checks.check_labels(table[attribute], f"sensitive attribute {attribute!r}")
         for group, part in values.groupby(groups):
             rows.append({"attribute": attribute, "group": group, **_calibration(part)})
     return pd.DataFrame(rows)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pandas as pd
 
 from fairmedl_lite import sources
+from fairmedl_lite.checks import check_choice
 from fairmedl_lite.datasets import Swap
-from fairmedl_lite.inputs import check_choice
 
 _MARITAL_STATUS = ("never married", "married", "divorced", "separated", "widowed")
 _SEX = {1: "Male", 2: "Female"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.inputs import check_labels
+from fairmedl_lite.checks import check_labels
 
 FIRST = "cluster"  # the name of a cluster variable that has none
 

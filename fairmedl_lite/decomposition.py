@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite import inputs
+from fairmedl_lite import checks
 
 
 def within_between(decision, *, clusters, is_first):
@@ -28,11 +28,11 @@ def within_between(decision, *, clusters, is_first):
     Raises:
         ValueError: If lengths differ, a value is missing, or only one group occurs.
     """
-    inputs.check_rows(decision=decision, clusters=clusters, is_first=is_first)
+    checks.check_rows(decision=decision, clusters=clusters, is_first=is_first)
     table = pd.DataFrame(
         {
-            "decision": inputs.check_values(decision, "decision"),
-            "cluster": inputs.check_labels(clusters, "clusters"),
+            "decision": checks.check_values(decision, "decision"),
+            "cluster": checks.check_labels(clusters, "clusters"),
             "first": _check_flags(is_first),
         }
     )
@@ -72,11 +72,11 @@ def disparity_split(scores, *, clusters, sensitive_features, positive_rate):
     if positive_rate is not None and not 0 < positive_rate < 1:
         raise ValueError(f"positive_rate must lie in (0, 1). Received: {positive_rate!r}.")
     table = pd.DataFrame(sensitive_features)
-    groups, codes = inputs.check_groups(table)
-    clusters = pd.factorize(inputs.check_labels(clusters, "clusters"))[0]  # faster than labels
+    groups, codes = checks.check_groups(table)
+    clusters = pd.factorize(checks.check_labels(clusters, "clusters"))[0]  # faster than labels
     rows = []
     for effects, score in scores.items():
-        decision = _decide(inputs.check_values(score, f"scores[{effects!r}]"), positive_rate)
+        decision = _decide(checks.check_values(score, f"scores[{effects!r}]"), positive_rate)
         for attribute, code in zip(table, codes.T, strict=True):
             for number, group in enumerate(groups[attribute]):
                 parts = within_between(decision, clusters=clusters, is_first=code == number)

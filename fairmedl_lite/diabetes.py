@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fairmedl_lite import sources
-from fairmedl_lite.inputs import check_choice
+from fairmedl_lite.checks import check_choice
 
 _SPECIALTIES = (
     "Cardiology;Emergency/Trauma;Endocrinology;Family/GeneralPractice;Gastroenterology;"

@@ -7,7 +7,7 @@ from scipy.special import expit, log_expit
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 
-from fairmedl_lite import inputs, summaries
+from fairmedl_lite import checks, summaries
 from fairmedl_lite.base import LEARNED, FairMEDLEstimator
 from fairmedl_lite.predicting import EFFECTS
 
@@ -47,7 +47,7 @@ class FairMEDLClassifier(ClassifierMixin, FairMEDLEstimator):
         Raises:
             ValueError: If a cluster is new and `unseen` is `None`, or the input does not fit.
         """
-        inputs.check_choice("effects", effects, (*EFFECTS, "population"))
+        checks.check_choice("effects", effects, (*EFFECTS, "population"))
         link, scale = self._link(X, clusters, effects, unseen)
         positive = _average_over_normal(expit, link, scale) if scale.any() else _sigmoid(link)
         return np.column_stack([1 - positive, positive])
@@ -63,7 +63,7 @@ class FairMEDLClassifier(ClassifierMixin, FairMEDLEstimator):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def _learn_outcome(self, y, sample_weight):
-        self.classes_, outcome = inputs.check_binary(y)
+        self.classes_, outcome = checks.check_binary(y)
         if not 0 < np.average(outcome, weights=sample_weight) < 1:
             raise ValueError(
                 "Both classes of y must have rows that weigh more than zero. "
@@ -116,7 +116,7 @@ class FairMEDLRegressor(RegressorMixin, FairMEDLEstimator):
         Raises:
             ValueError: If a cluster is new and `unseen` is `None`, or the input does not fit.
         """
-        inputs.check_choice("effects", effects, EFFECTS)
+        checks.check_choice("effects", effects, EFFECTS)
         link, _ = self._link(X, clusters, effects, unseen)
         centre = 0.0 if effects == "random" else self._centre
         return centre + self._scale * link.astype("float64")
@@ -135,7 +135,7 @@ class FairMEDLRegressor(RegressorMixin, FairMEDLEstimator):
         return self.outcome_scale_
 
     def _learn_outcome(self, y, sample_weight):
-        values, self.outcome_mean_, self.outcome_scale_ = inputs.check_number(y, sample_weight)
+        values, self.outcome_mean_, self.outcome_scale_ = checks.check_number(y, sample_weight)
         return ((values - self.outcome_mean_) / self.outcome_scale_).astype("float32")
 
     def _outcome_draws(self, drawn, seed):

@@ -16,7 +16,7 @@ from pandas.api.types import is_list_like
 from sklearn.base import clone
 from tqdm import tqdm
 
-from fairmedl_lite import __version__, inputs, measures
+from fairmedl_lite import __version__, checks, measures
 from fairmedl_lite.base import FairMEDLEstimator
 from fairmedl_lite.metrics import youden_threshold
 from fairmedl_lite.records import append, read
@@ -88,7 +88,7 @@ def compare(
         ValueError: If `output` holds fits of other settings, data, models or seeds, or the
             outcome of a classification is not 0 and 1.
     """
-    inputs.check_choice("rows", rows, ("test", "validation"))
+    checks.check_choice("rows", rows, ("test", "validation"))
     if data.task == "classification" and set(data.y.unique()) != {0, 1}:
         raise ValueError(
             f"y of a classification must hold 0 and 1. Received: {data.y.unique()[:5].tolist()}. "

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fairmedl_lite import inputs
+from fairmedl_lite import checks
 
 JOINT = " / "
 
@@ -31,7 +31,7 @@ def intersections(sensitive_features, attributes=None):
             "attributes must name two or more columns of sensitive_features. "
             f"Received: {names}, of the columns {list(table)}. Pass all attributes in a DataFrame."
         )
-    parts = {name: inputs.check_labels(table[name], f"attribute {name!r}") for name in names}
+    parts = {name: checks.check_labels(table[name], f"attribute {name!r}") for name in names}
     parts = pd.DataFrame(parts).set_axis(table.index)
     labels = parts.astype(str).agg(JOINT.join, axis=1).rename(JOINT.join(map(str, names)))
     groups = len(parts.drop_duplicates())
@@ -60,10 +60,10 @@ def group_means(values, sensitive_features):
     """
     table = pd.DataFrame(sensitive_features).reset_index(drop=True)
     values = pd.DataFrame(values)
-    inputs.check_rows(y_true=values, sensitive_features=table)
+    checks.check_rows(y_true=values, sensitive_features=table)
     parts = []
     for attribute in table:
-        groups = inputs.check_labels(table[attribute], f"sensitive attribute {attribute!r}")
+        groups = checks.check_labels(table[attribute], f"sensitive attribute {attribute!r}")
         grouped = values.groupby(groups)
         columns = {"rate": grouped.mean(), "se": grouped.sem(), "cases": grouped.count()}
         part = pd.DataFrame({name: column.unstack() for name, column in columns.items()})

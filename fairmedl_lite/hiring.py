@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from fairmedl_lite.checks import check_choice
 from fairmedl_lite.datasets import ClusteredData, Swap
-from fairmedl_lite.inputs import check_choice
 from fairmedl_lite.simulate import Simulated, check, cluster_labels, cluster_sizes, correlated
 
 GROUPS = {"sex": ("Female", "Male"), "ethnicity": ("majority", "minority")}

@@ -9,7 +9,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from fairmedl_lite import inputs
+from fairmedl_lite import checks
 from fairmedl_lite.groups import group_means
 from fairmedl_lite.spread import spread_report
 
@@ -123,8 +123,8 @@ def check_scores(y_true, y_score):
         y_true: Array of shape `(rows,)`.
         y_score: Array of shape `(rows,)`.
     """
-    inputs.check_rows(y_true=y_true, y_score=y_score)
-    y_true, y_score = np.asarray(y_true), inputs.check_values(y_score, "y_score")
+    checks.check_rows(y_true=y_true, y_score=y_score)
+    y_true, y_score = np.asarray(y_true), checks.check_values(y_score, "y_score")
     if y_true.ndim != 1 or not np.isin(y_true, (0, 1)).all():
         raise ValueError(
             f"y_true must hold 0 and 1. Received: {np.ravel(y_true)[:5].tolist()}, "

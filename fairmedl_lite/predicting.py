@@ -6,7 +6,7 @@ from scipy.stats import norm
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import inputs, posterior
+from fairmedl_lite import checks, encoding, posterior
 from fairmedl_lite.clusters import cluster_table
 
 EFFECTS = ("fixed", "random", "mixed")
@@ -137,15 +137,15 @@ class Predicting(BaseEstimator):
         names = list(self.clusters_)
         if variable is None and len(names) == 1:
             return 0
-        inputs.check_choice("variable", variable, names)
+        checks.check_choice("variable", variable, names)
         return names.index(variable)
 
     def _inputs(self, X, clusters, unseen):
         """The encoded rows, and the numbers of their clusters, -1 where a cluster is new."""
         check_is_fitted(self, "model_")
-        inputs.check_choice("unseen", unseen, UNSEEN)
-        inputs.check_rows(X=X, clusters=clusters)
-        X = inputs.as_table(X)
+        checks.check_choice("unseen", unseen, UNSEEN)
+        checks.check_rows(X=X, clusters=clusters)
+        X = encoding.as_table(X)
         x = self.encoder_.transform(self.cluster_means_.add(X, clusters))
         ids = self.cluster_index_.number(clusters, len(x))
         if unseen is None and self.model_.random_effects:

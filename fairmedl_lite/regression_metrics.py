@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import mean_squared_error, r2_score
 
-from fairmedl_lite import inputs
+from fairmedl_lite import checks
 from fairmedl_lite.groups import group_means
 from fairmedl_lite.spread import spread_report
 
@@ -80,5 +80,5 @@ def regression_fairness_report(y_true, y_pred, *, sensitive_features):
 
 
 def _check_pair(y_true, y_pred):
-    inputs.check_rows(y_true=y_true, y_pred=y_pred)
-    return inputs.check_values(y_true, "y_true"), inputs.check_values(y_pred, "y_pred")
+    checks.check_rows(y_true=y_true, y_pred=y_pred)
+    return checks.check_values(y_true, "y_true"), checks.check_values(y_pred, "y_pred")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite import inputs
+from fairmedl_lite import checks
 
 
 def attribute_swap(model, X, column, values, *, groups=None, linked=None, **predict):
@@ -80,7 +80,7 @@ def counterfactual_change(model, X, counterfactuals, *, groups, **predict):
 def _change(model, X, groups, names, in_group, predict):
     """Mean absolute change of each row over the groups it is not in."""
     groups = np.asarray(groups)
-    inputs.check_rows(X=X, groups=groups)
+    checks.check_rows(X=X, groups=groups)
     _check_names(groups, names)
     tables = [X, *map(in_group, names)]  # predicted in one call: each has its own overhead
     repeated = {name: _repeated(value, len(X), len(tables)) for name, value in predict.items()}
@@ -110,8 +110,8 @@ def _check_names(groups, names):
 
 def _predict(model, X, predict):
     if hasattr(model, "predict_proba"):
-        return inputs.check_values(model.predict_proba(X, **predict)[:, 1], "predict_proba")
-    return inputs.check_values(model.predict(X, **predict), "predict")
+        return checks.check_values(model.predict_proba(X, **predict)[:, 1], "predict_proba")
+    return checks.check_values(model.predict(X, **predict), "predict")
 
 
 def _set_group(X, column, value, linked):

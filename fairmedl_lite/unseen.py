@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
-from fairmedl_lite import inputs
+from fairmedl_lite import checks
 from fairmedl_lite.clusters import cluster_table
 
 
@@ -81,7 +81,7 @@ def new_cluster_report(model, X, y, *, clusters=None, level=0.9, draws=200, seed
         `predict` and `shuffled` are there if the model has a cluster predictor.
     """
     kinds = ["fixed", "prior"] + ["predict", "shuffled"] * bool(model.cluster_predictors_)
-    inputs.check_rows(X=X, y=y, clusters=clusters)
+    checks.check_rows(X=X, y=y, clusters=clusters)
     strangers, y = _strangers(clusters), np.asarray(y)
     interval = {"level": level, "draws": draws, "seed": seed}
     rows = []
@@ -97,8 +97,8 @@ def new_cluster_report(model, X, y, *, clusters=None, level=0.9, draws=200, seed
 
 def _positions(membership, clusters):
     """The column of each row's true cluster."""
-    inputs.check_rows(membership=membership, clusters=clusters)
-    labels = inputs.check_labels(clusters, "clusters")
+    checks.check_rows(membership=membership, clusters=clusters)
+    labels = checks.check_labels(clusters, "clusters")
     positions = membership.columns.get_indexer(labels)
     if (positions < 0).any():
         raise ValueError(

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fairmedl_lite.inputs import TableEncoder, check_binary, check_groups, check_weights
+from fairmedl_lite.checks import check_binary, check_groups, check_weights
+from fairmedl_lite.encoding import TableEncoder
 
 
 def encode(train, table=None):

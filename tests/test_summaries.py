@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fairmedl_lite import summaries
-from fairmedl_lite.inputs import TableEncoder
+from fairmedl_lite.encoding import TableEncoder
 from fairmedl_lite.layers import SPEED, RandomEffects
 
 TABLE = pd.DataFrame(
