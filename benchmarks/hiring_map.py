@@ -63,7 +63,7 @@ def fit(model, train):
 
 def run_sets(world, name):
     """Rows of world, model, part, figure, set, value; one process compiles a model once."""
-    from fairmedl_lite.training import compiled_once  # loads the backend
+    from fairmedl_lite.model.compiling import compiled_once  # loads the backend
 
     rows = []
     with compiled_once():

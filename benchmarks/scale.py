@@ -27,8 +27,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from fairmedl_lite import ladder, training
+from fairmedl_lite import ladder
 from fairmedl_lite.census import _ACS, _MAJOR_GROUPS, _persons
+from fairmedl_lite.model import training
 
 ROWS, PAIRS = 1_664_500, 3
 SETTINGS = {"epochs": 3, "batch_size": 2048, "learning_rate": 4e-3, "seed": 0}

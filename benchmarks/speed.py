@@ -12,11 +12,12 @@ import time
 import numpy as np
 
 from fairmedl_lite import ladder, load_adult, split
-from fairmedl_lite.cells import cell_codes, cell_shares
 from fairmedl_lite.checks import check_groups
 from fairmedl_lite.encoding import TableEncoder
-from fairmedl_lite.models import FairMEDL
-from fairmedl_lite.training import NETWORK, compile_model
+from fairmedl_lite.model.cells import cell_codes, cell_shares
+from fairmedl_lite.model.compiling import compile_model
+from fairmedl_lite.model.fair_medl import FairMEDL
+from fairmedl_lite.model.training import NETWORK
 
 UNSEEN = ["Sales", "Transport-moving", "Tech-support", "Protective-serv"]
 PAIRS, EPOCHS = 5, 20

@@ -11,9 +11,9 @@ from scipy.stats import entropy
 from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite import checks, encoding, storage
-from fairmedl_lite.cells import attribute_weights, cell_codes, cell_shares, outcome_levels
 from fairmedl_lite.clusters import ClusterIndex, ClusterMeans, cluster_table
 from fairmedl_lite.describing import Describing
+from fairmedl_lite.model.cells import attribute_weights, cell_codes, cell_shares, outcome_levels
 
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
 LEARNED = (
@@ -331,7 +331,8 @@ class FairMEDLEstimator(Describing):
 
     def _assemble(self, config):
         """Make the models, with their weights in place."""
-        from fairmedl_lite.models import ClusterPredictor, FairMEDL
+        from fairmedl_lite.model.cluster_predictor import ClusterPredictor
+        from fairmedl_lite.model.fair_medl import FairMEDL
 
         columns, counts = len(self.encoder_.feature_names), self.cluster_index_.counts
         self.model_ = FairMEDL(**config)
@@ -343,7 +344,7 @@ class FairMEDLEstimator(Describing):
             predictor.build((None, columns))
 
     def _train(self, model, x, y, sample_weight, loss=None):
-        from fairmedl_lite.training import LINEAR, NETWORK, train
+        from fairmedl_lite.model.training import LINEAR, NETWORK, train
 
         recipe = NETWORK if self.hidden or self.fairness or loss else LINEAR
         for name in ("batch_size", "learning_rate"):
@@ -355,7 +356,7 @@ class FairMEDLEstimator(Describing):
 @contextmanager
 def _seeded(seed):
     """Seed what Keras draws from, and give Python and NumPy their own state back after."""
-    from fairmedl_lite.layers import keras
+    from fairmedl_lite.model.backend import keras
 
     states = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)

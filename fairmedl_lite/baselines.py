@@ -258,7 +258,7 @@ class FairlearnAdversary(Method):
         """Adam, of which every step runs as one graph: fairlearn itself compiles nothing."""
         import tensorflow as tf
 
-        from fairmedl_lite.layers import keras
+        from fairmedl_lite.model.backend import keras
 
         adam, variables = keras.optimizers.Adam(self.learning_rate), network.trainable_variables
         adam.build(variables)
@@ -274,7 +274,7 @@ class FairlearnAdversary(Method):
 
 def _network(units, seed):
     """Layers up to probabilities; those that fairlearn makes for an adversary lack the softmax."""
-    from fairmedl_lite.layers import keras
+    from fairmedl_lite.model.backend import keras
 
     if keras.backend.backend() != "tensorflow":
         raise ImportError(

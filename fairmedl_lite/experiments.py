@@ -210,7 +210,7 @@ def _graphs_shared(model):
     parts = (model, *model.get_params().values())
     if not any(isinstance(part, FairMEDLEstimator) for part in parts):
         return nullcontext()
-    from fairmedl_lite.training import compiled_once
+    from fairmedl_lite.model.compiling import compiled_once
 
     return compiled_once()
 

@@ -66,12 +66,12 @@ def full(tiny):
 @pytest.fixture
 def no_twins(monkeypatch):
     """The compiled models that this process keeps, none to begin with."""
-    from fairmedl_lite import training
+    from fairmedl_lite.model import compiling
 
-    if training.keras.backend.backend() != "tensorflow":
+    if compiling.keras.backend.backend() != "tensorflow":
         pytest.skip("graphs are kept on TensorFlow alone")
-    monkeypatch.setattr(training, "_keeper", training._Keeper())
-    return training._keeper.twins
+    monkeypatch.setattr(compiling, "_keeper", compiling._Keeper())
+    return compiling._keeper.twins
 
 
 @pytest.fixture(scope="session")

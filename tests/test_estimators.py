@@ -16,8 +16,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import cross_validate
 
 from fairmedl_lite.estimators import FairMEDLClassifier, ladder
-from fairmedl_lite.layers import SPEED
-from fairmedl_lite.training import compiled_once
+from fairmedl_lite.model.compiling import compiled_once
+from fairmedl_lite.model.random_effects import SPEED
 
 PLAIN = {"random_effects": None, "cluster_adversary": 0, "fairness": 0}
 

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import FairMEDLClassifier, FairMEDLRegressor, simulate_linear
-from fairmedl_lite.layers import SPEED
+from fairmedl_lite.model.random_effects import SPEED
 
 LINEAR = {"hidden": (), "cluster_adversary": 0, "fairness": 0}
 EFFECTS = {"region": ["score"], "shift": "intercept"}

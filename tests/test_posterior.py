@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fairmedl_lite.layers import SPEED, RandomEffects
+from fairmedl_lite.model.random_effects import SPEED, RandomEffects
 from fairmedl_lite.posterior import draw_effects
 
 DRAWS = 20_000

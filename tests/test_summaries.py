@@ -6,7 +6,7 @@ import pytest
 
 from fairmedl_lite import summaries
 from fairmedl_lite.encoding import TableEncoder
-from fairmedl_lite.layers import SPEED, RandomEffects
+from fairmedl_lite.model.random_effects import SPEED, RandomEffects
 
 TABLE = pd.DataFrame(
     {

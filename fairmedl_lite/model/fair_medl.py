@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from fairmedl_lite.cells import LEVEL_WEIGHTS
-from fairmedl_lite.debiasing import FORMS
-from fairmedl_lite.families import Bernoulli, Gaussian
-from fairmedl_lite.layers import PACKAGE, SPEED, GradientReversal, RandomEffects, keras, ops
+from fairmedl_lite.model.backend import PACKAGE, keras, ops
+from fairmedl_lite.model.cells import LEVEL_WEIGHTS
+from fairmedl_lite.model.debiasing import FORMS
+from fairmedl_lite.model.families import Bernoulli, Gaussian
+from fairmedl_lite.model.random_effects import SPEED, RandomEffects
+from fairmedl_lite.model.reversal import GradientReversal
 
 ADVERSARY_UNITS = 32
 READINGS = {"activations": 1.0, "standardised": SPEED}  # how fast an adversary of each learns
@@ -234,45 +236,6 @@ class FairMEDL(keras.Model):
         if self.debiasing:
             names += [f"fairness_{name}" for name in self.readers]
         return names
-
-    def get_config(self):
-        return self.config
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class ClusterPredictor(keras.Model):
-    """Infers a soft membership over the seen clusters from x (the Z-predictor), trained apart.
-
-    Args:
-        num_clusters: Integer. How many clusters are seen.
-        hidden: Integers. Units of the hidden layers.
-        seed: Integer. Seeds the initial weights.
-
-    Call arguments:
-        inputs: Float tensor of shape `(batch, columns)`.
-
-    Returns:
-        Probabilities of shape `(batch, num_clusters)`.
-    """
-
-    def __init__(self, num_clusters, hidden=(64, 32), seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self.config = {"num_clusters": int(num_clusters), "hidden": tuple(hidden), "seed": seed}
-        seeds = np.random.SeedSequence(seed).generate_state(len(hidden) + 1).tolist()
-        self.hidden_layers = [_dense(units, seeds.pop(), activation="relu") for units in hidden]
-        self.membership = _dense(num_clusters, seeds.pop(), activation="softmax")
-
-    def build(self, input_shape):
-        self.built_shape = input_shape
-        widths = [input_shape[-1], *self.config["hidden"]]
-        for layer, units in zip([*self.hidden_layers, self.membership], widths, strict=True):
-            layer.build((None, units))
-        self.built = True
-
-    def call(self, inputs):
-        for layer in self.hidden_layers:
-            inputs = layer(inputs)
-        return self.membership(inputs)
 
     def get_config(self):
         return self.config

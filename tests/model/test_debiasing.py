@@ -8,16 +8,17 @@ from conftest import TINY, make_rows
 from keras import ops
 from scipy.special import log_softmax, logit
 
-from fairmedl_lite import FairMEDLClassifier, FairMEDLRegressor, debiasing
-from fairmedl_lite.cells import (
+from fairmedl_lite import FairMEDLClassifier, FairMEDLRegressor
+from fairmedl_lite.model import debiasing
+from fairmedl_lite.model.cells import (
     LEVEL_WEIGHTS,
     attribute_weights,
     cell_codes,
     cell_shares,
     outcome_levels,
 )
-from fairmedl_lite.debiasing import FORMS, AbsoluteCorrelation, Debiasing, FairnessAdversary
-from fairmedl_lite.training import compiled_once
+from fairmedl_lite.model.compiling import compiled_once
+from fairmedl_lite.model.debiasing import FORMS, AbsoluteCorrelation, Debiasing, FairnessAdversary
 
 ROWS, GROUPS = 40, (2, 3)
 PENALTIES = ["correlation", "equalized_odds"]

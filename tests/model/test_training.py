@@ -9,9 +9,11 @@ import pytest
 from conftest import fit
 from sklearn.exceptions import ConvergenceWarning
 
-from fairmedl_lite import training
-from fairmedl_lite.models import ClusterPredictor, FairMEDL
-from fairmedl_lite.training import LINEAR, NETWORK, Anneal, compiled_once, train
+from fairmedl_lite.model import compiling, training
+from fairmedl_lite.model.cluster_predictor import ClusterPredictor
+from fairmedl_lite.model.compiling import compiled_once
+from fairmedl_lite.model.fair_medl import FairMEDL
+from fairmedl_lite.model.training import LINEAR, NETWORK, Anneal, train
 
 STEADY = replace(NETWORK, learning_rate=1.0)
 COSINE = replace(LINEAR, learning_rate=1.0)
@@ -250,7 +252,7 @@ def test_graphs_are_kept_within_compiled_once_only(no_twins):
 
 
 def test_the_twin_that_was_used_last_is_kept(no_twins, monkeypatch):
-    monkeypatch.setattr(training, "TWINS", 2)
+    monkeypatch.setattr(compiling, "TWINS", 2)
     counts = []
     with compiled_once():
         for count in (3, 4, 3, 5):
@@ -271,7 +273,7 @@ BASE = {
 def key_of(columns=2, steps=4, loss=None, **changed):
     model = FairMEDL(**BASE | changed)
     model.build({"x": (None, columns), "clusters": ((None,),) * len(model.config["num_clusters"])})
-    return training._graph_key(model, steps, loss)
+    return compiling._graph_key(model, steps, loss)
 
 
 @pytest.mark.parametrize("changed", [{"num_rows": 9}, {"base_rate": 0.1}, {"seed": 7}])
@@ -326,7 +328,7 @@ def test_models_of_other_settings_do_not_share():
 
 def test_every_setting_of_the_model_is_held_or_in_the_key():
     named = {name for changed in OTHERS for name in changed}
-    assert set(FairMEDL(**BASE).get_config()) <= named | set(training.HELD)
+    assert set(FairMEDL(**BASE).get_config()) <= named | set(compiling.HELD)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on TensorFlow alone")

@@ -2,7 +2,7 @@
 
 import math
 
-from fairmedl_lite.layers import keras, ops
+from fairmedl_lite.model.backend import keras, ops
 
 
 class Bernoulli(keras.layers.Layer):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from fairmedl_lite.layers import SPEED, GradientReversal, RandomEffects
+from fairmedl_lite.model.random_effects import SPEED, RandomEffects
+from fairmedl_lite.model.reversal import GradientReversal
 
 FEATURES = np.array([[2.0, -1.0], [0.5, 3.0], [1.0, 1.0]], dtype="float32")
 DESIGN = np.column_stack([np.ones(3), FEATURES])

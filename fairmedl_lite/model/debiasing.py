@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from fairmedl_lite.cells import LEVEL_WEIGHTS, attribute_weights
-from fairmedl_lite.families import Bernoulli
-from fairmedl_lite.layers import PACKAGE, GradientReversal, keras, ops
+from fairmedl_lite.model.backend import PACKAGE, keras, ops
+from fairmedl_lite.model.cells import LEVEL_WEIGHTS, attribute_weights
+from fairmedl_lite.model.families import Bernoulli
+from fairmedl_lite.model.reversal import GradientReversal
 
 MEMORY, EPSILON = 0.97, 1e-9  # of the running means; the smallest share
 SMALLEST_SPREAD = 0.03  # a running mean's noise: below it the slope of a spread fades

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fairmedl_lite.cells import attribute_weights, cell_codes, cell_shares, outcome_levels
+from fairmedl_lite.model.cells import attribute_weights, cell_codes, cell_shares, outcome_levels
 
 GROUPS = np.array([[0, 2], [1, 0], [0, 1], [1, 1]])
 LEVEL = np.array([0, 0, 1, 1])

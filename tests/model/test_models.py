@@ -7,11 +7,12 @@ from scipy.special import expit, log_softmax, logit
 from scipy.stats import norm
 from sklearn.metrics import log_loss
 
-from fairmedl_lite.cells import cell_codes, cell_shares, outcome_levels
-from fairmedl_lite.debiasing import FORMS
-from fairmedl_lite.families import Bernoulli, Gaussian
-from fairmedl_lite.layers import SPEED
-from fairmedl_lite.models import ClusterPredictor, FairMEDL, mix
+from fairmedl_lite.model.cells import cell_codes, cell_shares, outcome_levels
+from fairmedl_lite.model.cluster_predictor import ClusterPredictor
+from fairmedl_lite.model.debiasing import FORMS
+from fairmedl_lite.model.fair_medl import FairMEDL, mix
+from fairmedl_lite.model.families import Bernoulli, Gaussian
+from fairmedl_lite.model.random_effects import SPEED
 
 ROWS, COLUMNS, CLUSTERS, GROUPS = 30, 3, 4, (2, 3)
 SETTINGS = {

@@ -1,0 +1,40 @@
+"""Gradient reversal: what stands between a network and its adversary (lesson 04)."""
+
+from fairmedl_lite.model.backend import PACKAGE, keras, ops
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class GradientReversal(keras.layers.Layer):
+    """Passes its input on unchanged and sends back its gradient times `-weight`.
+
+    It stands between a network and its adversary, so that one backward pass trains both: the
+    adversary to succeed, the network to make it fail (Ganin et al. 2016). The weight is the
+    lambda of the adversary's term in the paper's loss.
+
+    Args:
+        weight: Float, zero or more. How strongly the network works against the adversary.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        ValueError: If the weight is negative or not finite.
+    """
+
+    def __init__(self, weight=1.0, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= weight < float("inf"):
+            raise ValueError(f"weight must be zero or more, and finite. Received: {weight!r}.")
+        self.weight = float(weight)
+
+    def call(self, inputs):
+        return ops.stop_gradient((1 + self.weight) * inputs) - self.weight * inputs
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "weight": self.weight}
