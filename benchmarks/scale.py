@@ -28,7 +28,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from fairmedl_lite import ladder
-from fairmedl_lite.census import _ACS, _MAJOR_GROUPS, _persons
+from fairmedl_lite.data.census import _ACS, _MAJOR_GROUPS, _persons
 from fairmedl_lite.model import training
 
 ROWS, PAIRS = 1_664_500, 3

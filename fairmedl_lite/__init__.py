@@ -10,13 +10,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 _HOME = {
-    "datasets": ["ClusteredData", "load_adult", "load_wage_panel"],
-    "census": ["load_acs_income", "load_ipums"],
-    "diabetes": ["load_diabetes_hospital"],
-    "heritage": ["load_heritage_health"],
-    "simulate": ["Simulated", "simulate_linear", "simulate_logistic", "simulate_spirals"],
-    "hiring": ["simulate_hiring"],
-    "splits": ["Split", "split"],
+    "data.clustered": ["ClusteredData"],
+    "data.bundled": ["load_adult", "load_wage_panel"],
+    "data.census": ["load_acs_income", "load_ipums"],
+    "data.diabetes": ["load_diabetes_hospital"],
+    "data.heritage": ["load_heritage_health"],
+    "data.simulate": ["Simulated", "simulate_linear", "simulate_logistic", "simulate_spirals"],
+    "data.hiring": ["simulate_hiring"],
+    "data.split": ["Split", "split"],
     "model.reversal": ["GradientReversal"],
     "model.random_effects": ["RandomEffects"],
     "model.debiasing": ["AbsoluteCorrelation", "EqualizedOdds", "FairnessAdversary"],

@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 from fairmedl_lite import __version__, checks, measures
 from fairmedl_lite.base import FairMEDLEstimator
+from fairmedl_lite.data.split import split
 from fairmedl_lite.metrics import youden_threshold
 from fairmedl_lite.records import append, read
-from fairmedl_lite.splits import split
 
 COLUMNS = ["part", "effects", *measures.COLUMNS]
 ONE_AT_A_TIME = threading.Lock()  # fits of one process share seeds and compiled graphs

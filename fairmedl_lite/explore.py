@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from fairmedl_lite.data.hiring import simulate_hiring
 from fairmedl_lite.explorer import Explorer
-from fairmedl_lite.hiring import simulate_hiring
 from fairmedl_lite.metrics import check_scores, group_report
 from fairmedl_lite.plots import PALETTE, Figure
 from fairmedl_lite.spread import MIN_CASES, spread_report

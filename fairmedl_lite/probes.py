@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import mean_squared_error, roc_auc_score
 
-from fairmedl_lite.splits import Split
+from fairmedl_lite.data.split import Split
 
 NUMBER = 5
 PROBES = tuple(f"probe_{number}" for number in range(1, NUMBER + 1))

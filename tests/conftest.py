@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairmedl_lite.datasets import ClusteredData
+from fairmedl_lite.data.clustered import ClusteredData
 from fairmedl_lite.estimators import FairMEDLClassifier
 
 # As the package does, but before any test imports Keras: last digits depend on the second one.

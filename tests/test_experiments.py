@@ -18,11 +18,11 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
 
-from fairmedl_lite.datasets import Swap
+from fairmedl_lite.data.clustered import Swap
+from fairmedl_lite.data.split import split
 from fairmedl_lite.experiments import compare
 from fairmedl_lite.metrics import fairness_report, group_report, youden_threshold
 from fairmedl_lite.random_spread import random_effect_spread
-from fairmedl_lite.splits import split
 from fairmedl_lite.swap import attribute_swap
 
 UNSEEN = {"unseen_clusters": ["east"]}

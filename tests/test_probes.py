@@ -8,6 +8,7 @@ import pytest
 from conftest import TINY, make_rows
 from sklearn.base import BaseEstimator
 
+from fairmedl_lite.data.split import split
 from fairmedl_lite.estimators import FairMEDLClassifier
 from fairmedl_lite.probes import (
     PROBES,
@@ -16,7 +17,6 @@ from fairmedl_lite.probes import (
     importance,
     probe_report,
 )
-from fairmedl_lite.splits import split
 
 BLOCKS = {"age": ["age"], "score": ["score"], "job": ["job"], "probes": PROBES}
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from fairmedl_lite.data.hiring import simulate_hiring
+from fairmedl_lite.data.simulate import simulate_linear
 from fairmedl_lite.estimators import FairMEDLRegressor
-from fairmedl_lite.hiring import simulate_hiring
-from fairmedl_lite.simulate import simulate_linear
 from fairmedl_lite.swap import attribute_swap, counterfactual_change
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairmedl_lite.datasets import ClusteredData
-from fairmedl_lite.splits import split
+from fairmedl_lite.data.clustered import ClusteredData
+from fairmedl_lite.data.split import split
 
 SEEN_PARTS = ("train", "validation", "test_seen")
 PARTS = (*SEEN_PARTS, "test_unseen")

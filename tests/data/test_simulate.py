@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from fairmedl_lite.simulate import simulate_linear, simulate_logistic, simulate_spirals
+from fairmedl_lite.data.simulate import simulate_linear, simulate_logistic, simulate_spirals
 
 SIMULATIONS = [simulate_linear, simulate_logistic, simulate_spirals]
 SLOPES = {"sd": (0.8, 0.4), "correlation": -0.5}

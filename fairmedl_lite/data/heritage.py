@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite import sources
+from fairmedl_lite.data import reading
 
 _CLAIMS = [
     *["MemberID", "ProviderID", "Year", "Specialty", "PlaceSvc", "LengthOfStay"],
@@ -73,7 +73,7 @@ def load_heritage_health(folder, *, sensitive_in_x=True):
     for kind in _COUNTS:
         table = table.join(_counts(folder, kind))
     table = _with_members(table, folder)
-    table, dropped = sources.drop(
+    table, dropped = reading.drop(
         table,
         {
             "length of stay suppressed": table["suppressed"],
@@ -87,17 +87,17 @@ def load_heritage_health(folder, *, sensitive_in_x=True):
     y = np.log1p(table["days"].astype("float64")).rename("log_days")
     condition = table["condition"].astype("category")
     options = {"task": "regression", "dropped": dropped, "sensitive_in_x": sensitive_in_x}
-    return sources.people(x, y, condition, name="Heritage Health", **options)
+    return reading.people(x, y, condition, name="Heritage Health", **options)
 
 
 def _read(folder, name, columns):
     """Yield pieces of a file of release 3, with `member_year`, a number, where it has years."""
     path = Path(folder) / name
     advice = f"{path} should be the one of release 3."
-    sources.check_columns(sources.csv_columns(path), columns, name, advice)
+    reading.check_columns(reading.csv_columns(path), columns, name, advice)
     options = {"usecols": columns, "dtype": str, "keep_default_na": False}
-    for piece in sources.read_csv(path, chunksize=200_000, **options):
-        member = sources.whole_numbers(piece, ["MemberID"], path)["MemberID"].astype("int64")
+    for piece in reading.read_csv(path, chunksize=200_000, **options):
+        member = reading.whole_numbers(piece, ["MemberID"], path)["MemberID"].astype("int64")
         if "Year" in columns:
             member = member * 10 + _known(piece, "Year", {"Y1": 1, "Y2": 2, "Y3": 3}, path)
         yield piece.assign(member=member), path
@@ -106,7 +106,7 @@ def _read(folder, name, columns):
 def _known(piece, column, values, path):
     bad = ~piece[column].isin(list(values))
     advice = f"{path} may be cut off or of another release: copy release 3 again."
-    sources.refuse(piece, column, bad, f"one of {list(values)}", advice)
+    reading.refuse(piece, column, bad, f"one of {list(values)}", advice)
     return piece[column].map(values)
 
 
@@ -125,7 +125,7 @@ def _claim_columns(piece, path):
     }
     for column, words in _CARE.items():
         labels = {word: word for word in words} | {"": None}
-        columns[column] = sources.label(piece, column, labels, f"{path} may be cut off.")
+        columns[column] = reading.label(piece, column, labels, f"{path} may be cut off.")
     return pd.DataFrame(columns)
 
 
@@ -174,7 +174,7 @@ def _with_members(table, folder):
     pieces = []
     for piece, path in _read(folder, "Members.csv", columns):
         age = _known(piece, "AgeAtFirstClaim", _AGES, path)
-        sex = sources.label(piece, "Sex", {"M": "Male", "F": "Female", "": None})
+        sex = reading.label(piece, "Sex", {"M": "Male", "F": "Female", "": None})
         pieces.append(pd.DataFrame({"member": piece["member"], "age": age, "sex": sex}))
     members = pd.concat(pieces).set_index("member")
     twice = members.index[members.index.duplicated()]

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.special import expit
 
 from fairmedl_lite.checks import check_choice
-from fairmedl_lite.datasets import ClusteredData, Swap
-from fairmedl_lite.simulate import Simulated, check, cluster_labels, cluster_sizes, correlated
+from fairmedl_lite.data.clustered import ClusteredData, Swap
+from fairmedl_lite.data.simulate import Simulated, check, cluster_labels, cluster_sizes, correlated
 
 GROUPS = {"sex": ("Female", "Male"), "ethnicity": ("majority", "minority")}
 COEFFICIENTS = {"skill": 0.8, "education": 0.3, "experience": 0.1, "probe": 0.0}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from fairmedl_lite.datasets import ClusteredData
+from fairmedl_lite.data.clustered import ClusteredData
 
 FOLDS = 5  # one fold tests, one validates, three train: 60 / 20 / 20
 

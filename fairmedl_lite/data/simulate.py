@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.datasets import ClusteredData
+from fairmedl_lite.data.clustered import ClusteredData
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from fairmedl_lite import sources
 from fairmedl_lite.checks import check_choice
-from fairmedl_lite.datasets import Swap
+from fairmedl_lite.data import reading
+from fairmedl_lite.data.clustered import Swap
 
 _MARITAL_STATUS = ("never married", "married", "divorced", "separated", "widowed")
 _SEX = {1: "Male", 2: "Female"}
@@ -119,22 +119,22 @@ def load_acs_income(*, clusters="major", place_of_birth=True, sensitive_in_x=Tru
     """
     check_choice("clusters", clusters, ("major", "fine"))
     table = _acs_table()
-    sources.check_columns(
+    reading.check_columns(
         table, _ACS_COLUMNS, "The ACS of 2018", "From 2019 on RELP is called RELSHIPP."
     )
-    table, dropped = sources.drop(table, {"no occupation in five years": table["OCCP"] == 9920})
+    table, dropped = reading.drop(table, {"no occupation in five years": table["OCCP"] == 9920})
     occupation = _occupation(table, clusters)
     x = pd.DataFrame(
         {
-            "age": sources.number(table, "AGEP", 17, 99),
-            "class_of_worker": sources.label(table, "COW", _ACS["COW"]),
-            "education": sources.number(table, "SCHL", 1, 24),
-            "marital_status": sources.label(table, "MAR", _ACS["MAR"]),
-            "place_of_birth": sources.label(table, "POBP", _ACS["POBP"]),
-            "relationship": sources.label(table, "RELP", _ACS["RELP"]),
-            "hours_per_week": sources.number(table, "WKHP", 1, 99),
-            "sex": sources.label(table, "SEX", _ACS["SEX"]),
-            "race": sources.label(table, "RAC1P", _ACS["RAC1P"]),
+            "age": reading.number(table, "AGEP", 17, 99),
+            "class_of_worker": reading.label(table, "COW", _ACS["COW"]),
+            "education": reading.number(table, "SCHL", 1, 24),
+            "marital_status": reading.label(table, "MAR", _ACS["MAR"]),
+            "place_of_birth": reading.label(table, "POBP", _ACS["POBP"]),
+            "relationship": reading.label(table, "RELP", _ACS["RELP"]),
+            "hours_per_week": reading.number(table, "WKHP", 1, 99),
+            "sex": reading.label(table, "SEX", _ACS["SEX"]),
+            "race": reading.label(table, "RAC1P", _ACS["RAC1P"]),
         }
     )
     x = x if place_of_birth else x.drop(columns="place_of_birth")
@@ -173,7 +173,7 @@ def load_ipums(path, *, year=None, sensitive_in_x=True):
     table, occupation = _ipums_table(path)
     year = _choose_year(sorted(table["YEAR"].unique().tolist()), year)
     no_occupation = table[occupation].isin(_NO_OCCUPATION[occupation]) | (table["CLASSWKR"] == 0)
-    table, dropped = sources.drop(
+    table, dropped = reading.drop(
         table,
         {
             "another year": table["YEAR"] != year,
@@ -185,13 +185,13 @@ def load_ipums(path, *, year=None, sensitive_in_x=True):
     )
     x = pd.DataFrame(
         {
-            "age": sources.number(table, "AGE", 17, 135),
-            "class_of_worker": sources.label(table, "CLASSWKR", _IPUMS["CLASSWKR"]),
-            "education": sources.number(table, "EDUC", 0, 11),
-            "marital_status": sources.label(table, "MARST", _IPUMS["MARST"]),
-            "hours_per_week": sources.number(table, "UHRSWORK", 1, 99),
-            "sex": sources.label(table, "SEX", _IPUMS["SEX"]),
-            "race": sources.label(table, "RACE", _IPUMS["RACE"]),
+            "age": reading.number(table, "AGE", 17, 135),
+            "class_of_worker": reading.label(table, "CLASSWKR", _IPUMS["CLASSWKR"]),
+            "education": reading.number(table, "EDUC", 0, 11),
+            "marital_status": reading.label(table, "MARST", _IPUMS["MARST"]),
+            "hours_per_week": reading.number(table, "UHRSWORK", 1, 99),
+            "sex": reading.label(table, "SEX", _IPUMS["SEX"]),
+            "race": reading.label(table, "RACE", _IPUMS["RACE"]),
         }
     )
     jobs = table[occupation].astype(str).astype("category")
@@ -200,23 +200,23 @@ def load_ipums(path, *, year=None, sensitive_in_x=True):
 
 
 def _acs_table():
-    path = sources.local_file("acs_income_2018*.parquet")
+    path = reading.local_file("acs_income_2018*.parquet")
     if path:
-        return sources.read_parquet(path)
+        return reading.read_parquet(path)
     from fairlearn.datasets import fetch_acs_income
 
-    return sources.download(fetch_acs_income, "acs_income_2018.parquet").frame.reset_index(
+    return reading.download(fetch_acs_income, "acs_income_2018.parquet").frame.reset_index(
         drop=True
     )
 
 
 def _acs_outcome(table):
     if "PINCP_gt_50k" in table:
-        return sources.number(table, "PINCP_gt_50k", 0, 1)
-    sources.check_columns(
+        return reading.number(table, "PINCP_gt_50k", 0, 1)
+    reading.check_columns(
         table, ["PINCP"], "The ACS of 2018", "PINCP_gt_50k, 0 or 1, would do too."
     )
-    return (sources.number(table, "PINCP", -19_999, 9_999_999, "float64") > 50_000).astype("uint8")
+    return (reading.number(table, "PINCP", -19_999, 9_999_999, "float64") > 50_000).astype("uint8")
 
 
 def _occupation(table, clusters):
@@ -225,21 +225,21 @@ def _occupation(table, clusters):
     major |= {high: name for name, (_, high) in _MAJOR_GROUPS.items()}
     for code in _RETIRED:
         del major[code]
-    groups = sources.label(
+    groups = reading.label(
         table, "OCCP", major, "The file must use the codes of 2018: take that year's."
     )
     return groups if clusters == "major" else codes.astype("int64").astype(str).astype("category")
 
 
 def _ipums_table(path):
-    header = sources.csv_columns(path)
+    header = reading.csv_columns(path)
     occupation = "OCC" if "OCC" in header else "OCC1990"
     columns = ["YEAR", "AGE", "SEX", "RACE", "MARST", "EDUC", occupation]
     columns += ["CLASSWKR", "UHRSWORK", "INCTOT"]
     advice = "Names are upper case; add missing variables to the extract on usa.ipums.org."
-    sources.check_columns(header, columns, f"An IPUMS extract ({path})", advice)
-    pieces = sources.read_csv(path, usecols=columns, chunksize=200_000)
-    table = pd.concat([sources.whole_numbers(piece, columns, path) for piece in pieces])
+    reading.check_columns(header, columns, f"An IPUMS extract ({path})", advice)
+    pieces = reading.read_csv(path, usecols=columns, chunksize=200_000)
+    table = pd.concat([reading.whole_numbers(piece, columns, path) for piece in pieces])
     return table, occupation
 
 
@@ -256,7 +256,7 @@ def _persons(x, y, clusters, name, dropped, sensitive_in_x):
     x, y, clusters = (part.reset_index(drop=True) for part in (x, y, clusters))
     y, clusters = y.rename("income_over_50k"), clusters.rename("occupation")
     options = {"task": "classification", "dropped": dropped, "sensitive_in_x": sensitive_in_x}
-    data = sources.people(x, y, clusters, name=name, **options)
+    data = reading.people(x, y, clusters, name=name, **options)
     return replace(data, swaps=_without_spouse(data.swaps)) if "relationship" in x else data
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.datasets import AGE_BANDS, ClusteredData, Swap, age_band
+from fairmedl_lite.data.clustered import AGE_BANDS, ClusteredData, Swap, age_band
 
 GROUPS = ("race", "sex", "marital_status")
 

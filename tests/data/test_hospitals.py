@@ -9,7 +9,7 @@ import sklearn.datasets
 from sklearn.utils import Bunch
 
 from fairmedl_lite import load_diabetes_hospital, load_heritage_health
-from fairmedl_lite.splits import split
+from fairmedl_lite.data.split import split
 
 WORDS = {
     "race": ["Caucasian", "AfricanAmerican", "?", "Asian", "Hispanic", "Other", "Caucasian"],

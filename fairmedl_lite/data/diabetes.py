@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite import sources
 from fairmedl_lite.checks import check_choice
+from fairmedl_lite.data import reading
 
 _SPECIALTIES = (
     "Cardiology;Emergency/Trauma;Endocrinology;Family/GeneralPractice;Gastroenterology;"
@@ -126,29 +126,29 @@ def load_diabetes_hospital(*, clusters="specialty", sensitive_in_x=True):
             "unknown specialty": specialty == "?",
             "specialty of fewer than 100 rows": ~specialty.isin(_SPECIALTIES),
         } | reasons
-    table, dropped = sources.drop(table, reasons)
+    table, dropped = reading.drop(table, reasons)
     cluster = table.index.to_frame()["patient"]
     if clusters == "specialty":
-        cluster = sources.label(table, "medical_specialty", _same(_SPECIALTIES))
-    days = sources.number(table, "time_in_hospital", 1, 14, "float64")
+        cluster = reading.label(table, "medical_specialty", _same(_SPECIALTIES))
+    days = reading.number(table, "time_in_hospital", 1, 14, "float64")
     x = _diabetes_x(table)
     y = np.log(days).rename("log_days")
     options = {"task": "regression", "dropped": dropped, "sensitive_in_x": sensitive_in_x}
-    return sources.people(x, y, cluster, name="Diabetes 130", **options)
+    return reading.people(x, y, cluster, name="Diabetes 130", **options)
 
 
 def _diabetes_table():
-    path = sources.local_file("diabetes130_compact.parquet")
+    path = reading.local_file("diabetes130_compact.parquet")
     if path:
-        table = sources.read_parquet(path)
+        table = reading.read_parquet(path)
     else:
         from sklearn.datasets import fetch_openml
 
         options = {"data_id": 4541, "parser": "auto"}
-        table = sources.download(fetch_openml, "diabetes130_compact.parquet", **options).frame
+        table = reading.download(fetch_openml, "diabetes130_compact.parquet", **options).frame
     columns = ["patient_nbr", "age", "medical_specialty", "diag_1", "time_in_hospital"]
     columns += [*_DIABETES_LABELS, *_DIABETES_NUMBERS]
-    sources.check_columns(table, columns, "The Diabetes table", _OTHER_SOURCE)
+    reading.check_columns(table, columns, "The Diabetes table", _OTHER_SOURCE)
     table = table[columns].reset_index(drop=True)
     words = table.select_dtypes(exclude="number").columns
     # A missing word is "?" in one source and a missing value in the other.
@@ -157,12 +157,12 @@ def _diabetes_table():
 
 def _diabetes_x(table):
     age = table["age"].map(_MIDDLE_AGES)
-    sources.refuse(table, "age", age.isna(), "a bracket such as [50-60)", _OTHER_SOURCE)
+    reading.refuse(table, "age", age.isna(), "a bracket such as [50-60)", _OTHER_SOURCE)
     columns = {"age": age.astype("uint8")}
     for name, (new, labels) in _DIABETES_LABELS.items():
-        columns[new] = sources.label(table, name, labels)
+        columns[new] = reading.label(table, name, labels)
     for name, new in _DIABETES_NUMBERS.items():
-        columns[new] = sources.number(table, name, 0, 255)
+        columns[new] = reading.number(table, name, 0, 255)
     columns["main_diagnosis"] = _diagnosis(table)
     return pd.DataFrame(columns)
 
@@ -170,7 +170,7 @@ def _diabetes_x(table):
 def _diagnosis(table):
     codes = table["diag_1"]
     bad = ~codes.astype(str).str.fullmatch(r"\?|[EV]?\d+(\.\d*)?")
-    sources.refuse(table, "diag_1", bad, "an ICD-9 code such as 250.83", _OTHER_SOURCE)
+    reading.refuse(table, "diag_1", bad, "an ICD-9 code such as 250.83", _OTHER_SOURCE)
     chapters = {code: _chapter(code) for code in codes.unique() if code != "?"}
     return pd.Categorical(codes.map(chapters), categories=[*_CHAPTERS, "other"])
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import fairmedl_lite
-from fairmedl_lite.datasets import ClusteredData, age_band, load_adult, load_wage_panel
+from fairmedl_lite.data.bundled import load_adult, load_wage_panel
+from fairmedl_lite.data.clustered import ClusteredData, age_band
 
 BUNDLED = Path(fairmedl_lite.__file__).parent / "data" / "adult.csv.gz"
 

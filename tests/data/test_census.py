@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from fairmedl_lite import attribute_swap, census
-from fairmedl_lite.census import load_acs_income, load_ipums
-from fairmedl_lite.splits import split
+from fairmedl_lite import attribute_swap
+from fairmedl_lite.data import census
+from fairmedl_lite.data.census import load_acs_income, load_ipums
+from fairmedl_lite.data.split import split
 
 ACS = {
     "AGEP": [17, 29, 30, 44, 45, 60, 94, 50, 33],

@@ -1,0 +1,1 @@
+"""Clustered data: the bundled and the downloaded, the simulated, and their splits."""

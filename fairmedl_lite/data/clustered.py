@@ -1,0 +1,112 @@
+"""Clustered data sets, each with its outcome, clusters and sensitive attributes."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Swap:
+    """How to change one sensitive attribute of a row and hold the rest (design: attribute swap).
+
+    Args:
+        column: The column of `x` that carries the attribute.
+        values: For each group, the value that `column` gets.
+        linked: For each group, the columns the attribute determines: `{column: {old: new}}`.
+    """
+
+    column: str
+    values: dict
+    linked: dict = field(default_factory=dict)
+
+
+PARTS = {"x": pd.DataFrame, "y": pd.Series, "clusters": pd.Series, "sensitive": pd.DataFrame}
+
+
+@dataclass(frozen=True)
+class ClusteredData:
+    """Rows in clusters, with an outcome and sensitive attributes. All parts share one index.
+
+    Args:
+        x: DataFrame of shape `(rows, columns)`. The covariates, not encoded.
+        y: Series of shape `(rows,)`. The outcome.
+        clusters: Series of shape `(rows,)`. The label of each row's cluster.
+        sensitive: DataFrame of shape `(rows, attributes)`. The group of each row.
+        task: `"classification"` or `"regression"`.
+        name: What to call the data in a table.
+        swaps: A `Swap` for each attribute that an attribute swap can change.
+        dropped: Why rows of the source are not here, and how many.
+
+    Raises:
+        ValueError: If a part is of another type or index, or if an outcome, a cluster or a group
+            is missing.
+    """
+
+    x: pd.DataFrame
+    y: pd.Series
+    clusters: pd.Series
+    sensitive: pd.DataFrame
+    task: str
+    name: str
+    swaps: dict[str, Swap] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for part, kind in PARTS.items():
+            self._check_part(part, getattr(self, part), kind)
+        if self.task not in ("classification", "regression"):
+            raise ValueError(
+                f"task must be 'classification' or 'regression'. Received: {self.task!r}."
+            )
+
+    def _check_part(self, part, values, kind):
+        if not isinstance(values, kind):
+            raise ValueError(
+                f"{part} must be a {kind.__name__}. Received: {type(values).__name__}. "
+                "Take it from the same DataFrame as x."
+            )
+        if not values.index.equals(self.x.index):
+            raise ValueError(
+                f"x and {part} must share one index. Received: {len(self.x)} rows of x and "
+                f"{len(values)} of {part}. Build them from one DataFrame."
+            )
+        missing = 0 if part == "x" else int(np.sum(values.isna().to_numpy()))
+        if missing:
+            raise ValueError(
+                f"{part} must have no missing values. Received: {missing}. Leave these rows out "
+                "and count them in dropped=, or give them a group of their own, such as 'unknown'."
+            )
+
+    def __len__(self):
+        return len(self.x)
+
+    def __repr__(self):
+        return (
+            f"ClusteredData({self.name!r}: {len(self):,} rows, {self.x.shape[1]} columns, "
+            f"{self.clusters.nunique()} clusters, sensitive {list(self.sensitive)})"
+        )
+
+    def take(self, rows):
+        """Return the rows at these positions.
+
+        Args:
+            rows: Integer positions, or a boolean mask of length `len(self)`.
+        """
+        return replace(self, **{part: getattr(self, part).iloc[rows] for part in PARTS})
+
+
+AGE_BANDS = {"under 30": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60 and over": (60, 200)}
+
+
+def age_band(age):
+    """Cut ages in years into the four bands of the design: under 30, 30-44, 45-59, 60 and over.
+
+    Args:
+        age: Series of ages in years.
+
+    Returns:
+        Series of band names.
+    """
+    edges = [low for low, _ in AGE_BANDS.values()] + [200]
+    return pd.cut(age, edges, right=False, labels=list(AGE_BANDS)).astype(str)
