@@ -19,7 +19,7 @@ from tqdm import tqdm
 from fairmedl_lite import __version__, checks, measures
 from fairmedl_lite.base import FairMEDLEstimator
 from fairmedl_lite.data.split import split
-from fairmedl_lite.metrics import youden_threshold
+from fairmedl_lite.metrics.performance import youden_threshold
 from fairmedl_lite.records import append, read
 
 COLUMNS = ["part", "effects", *measures.COLUMNS]

@@ -15,10 +15,11 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from fairmedl_lite.data.hiring import simulate_hiring
 from fairmedl_lite.explorer import Explorer
-from fairmedl_lite.metrics import check_scores, group_report
+from fairmedl_lite.metrics.performance import check_scores
+from fairmedl_lite.metrics.rates import group_report
+from fairmedl_lite.metrics.spread import MIN_CASES, spread_report
+from fairmedl_lite.metrics.swap import attribute_swap, counterfactual_change
 from fairmedl_lite.plots import PALETTE, Figure
-from fairmedl_lite.spread import MIN_CASES, spread_report
-from fairmedl_lite.swap import attribute_swap, counterfactual_change
 
 LOOKS = list(zip(sns.color_palette(PALETTE), "osD^v", ("-", "--", "-.", ":", "-"), strict=False))
 CLUSTERS = 30

@@ -3,11 +3,12 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from fairmedl_lite import metrics, regression_metrics
-from fairmedl_lite.decomposition import disparity_split
-from fairmedl_lite.random_spread import random_effect_spread
-from fairmedl_lite.spread import MIN_CASES, spread_report
-from fairmedl_lite.swap import attribute_swap
+from fairmedl_lite.metrics.disparity import disparity_split
+from fairmedl_lite.metrics.performance import classification_report, regression_report
+from fairmedl_lite.metrics.random_effect import random_effect_spread
+from fairmedl_lite.metrics.rates import group_report, regression_group_report
+from fairmedl_lite.metrics.spread import MIN_CASES, spread_report
+from fairmedl_lite.metrics.swap import attribute_swap
 
 COLUMNS = ("threshold", "metric", "attribute", "group", "value")
 SPREADS = {"sd": "sd", "sd_noise_removed": "sd_noise_removed", "worst": "worst_rate"}
@@ -71,19 +72,17 @@ def measure_swaps(model, rows, *, most, seed, **predict):
 def _of_scores(rows, score):
     if rows.task == "classification":
         return [("", "auroc", "", "", roc_auc_score(rows.y, score))]
-    report = regression_metrics.regression_report(rows.y, score)
-    rates = regression_metrics.regression_group_report(
-        rows.y, score, sensitive_features=rows.sensitive
-    )
+    report = regression_report(rows.y, score)
+    rates = regression_group_report(rows.y, score, sensitive_features=rows.sensitive)
     overall = [(name, "", "", value) for name, value in report.items()]
     return [("", *figure) for figure in overall + _of_groups(rates)]
 
 
 def _of_decisions(rows, decision):
     decision = np.asarray(decision, dtype="float64")
-    report = metrics.classification_report(rows.y, decision, threshold=0.5).drop("auroc")
+    report = classification_report(rows.y, decision, threshold=0.5).drop("auroc")
     report["positive_rate"] = decision.mean()
-    rates = metrics.group_report(rows.y, decision, sensitive_features=rows.sensitive, threshold=0.5)
+    rates = group_report(rows.y, decision, sensitive_features=rows.sensitive, threshold=0.5)
     return [(name, "", "", value) for name, value in report.items()] + _of_groups(rates)
 
 

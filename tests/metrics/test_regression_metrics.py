@@ -6,7 +6,7 @@ import pytest
 from fairlearn.metrics import MetricFrame
 from sklearn.metrics import mean_squared_error
 
-from fairmedl_lite.regression_metrics import (
+from fairmedl_lite.metrics.performance import (
     regression_fairness_report,
     regression_group_report,
     regression_report,

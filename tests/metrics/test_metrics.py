@@ -5,12 +5,8 @@ import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 
-from fairmedl_lite.metrics import (
-    classification_report,
-    fairness_report,
-    group_report,
-    youden_threshold,
-)
+from fairmedl_lite.metrics.performance import classification_report, youden_threshold
+from fairmedl_lite.metrics.rates import fairness_report, group_report
 
 
 def build(cells):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fairmedl_lite import checks
-from fairmedl_lite.metrics import check_scores
+from fairmedl_lite.metrics.performance import check_scores
 
 
 def calibration_report(y_true, y_score, *, sensitive_features, bins=10):

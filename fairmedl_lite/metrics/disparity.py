@@ -76,7 +76,7 @@ def disparity_split(scores, *, clusters, sensitive_features, positive_rate):
     clusters = pd.factorize(checks.check_labels(clusters, "clusters"))[0]  # faster than labels
     rows = []
     for effects, score in scores.items():
-        decision = _decide(checks.check_values(score, f"scores[{effects!r}]"), positive_rate)
+        decision = _highest(checks.check_values(score, f"scores[{effects!r}]"), positive_rate)
         for attribute, code in zip(table, codes.T, strict=True):
             for number, group in enumerate(groups[attribute]):
                 parts = within_between(decision, clusters=clusters, is_first=code == number)
@@ -96,7 +96,7 @@ def _check_flags(is_first):
     return flags.astype(bool)
 
 
-def _decide(score, positive_rate):
+def _highest(score, positive_rate):
     """One for the highest scores, a fraction at the threshold: their mean is the rate."""
     if positive_rate is None:
         return score

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.groups import by_metric
+from fairmedl_lite.metrics.groups import by_metric
 
-MIN_CASES = 20  # of a class, for a group's rate to count (design.md's definition)
+MIN_CASES = 20  # of a class, for a group's rate to count: of fewer a rate says little
 HIGH_IS_WORSE = ("fpr", "mse")
 
 

@@ -1,0 +1,1 @@
+"""What a prediction is worth, and how it differs by group."""

@@ -1,0 +1,119 @@
+"""How well a prediction does over all rows, and the threshold that makes it a decision."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    mean_squared_error,
+    r2_score,
+    roc_auc_score,
+    roc_curve,
+)
+
+from fairmedl_lite import checks
+
+
+def classification_report(y_true, y_score, *, threshold):
+    """AUROC, accuracy and balanced accuracy.
+
+    Args:
+        y_true: 0/1 array of shape `(rows,)`.
+        y_score: Array of shape `(rows,)`. Scores, larger for the positive class.
+        threshold: Float. A score at or above it counts as positive.
+
+    Returns:
+        Series with `auroc`, `accuracy` and `balanced_accuracy`: the mean of the true positive
+        and the true negative rate. Each lies in [0, 1], and 1 is best.
+    """
+    y_true, y_score = check_scores(y_true, y_score)
+    predicted = decide(y_score, threshold)
+    return pd.Series(
+        {
+            "auroc": roc_auc_score(y_true, y_score),
+            "accuracy": accuracy_score(y_true, predicted),
+            "balanced_accuracy": balanced_accuracy_score(y_true, predicted),
+        }
+    )
+
+
+def youden_threshold(y_true, y_score):
+    """The threshold with the largest TPR - FPR (Youden 1950). Choose it on validation rows.
+
+    Args:
+        y_true: 0/1 array of shape `(rows,)`.
+        y_score: Array of shape `(rows,)`.
+
+    Returns:
+        Float, one of the scores.
+
+    Raises:
+        ValueError: If `y_true` has one class only, or the scores cannot be judged.
+    """
+    y_true, y_score = check_scores(y_true, y_score)
+    if len(np.unique(y_true)) < 2:
+        raise ValueError(
+            f"y_true must have both classes. Received: only {y_true[0]}. Take more validation rows."
+        )
+    fpr, tpr, thresholds = roc_curve(y_true, y_score, drop_intermediate=False)
+    return float(thresholds[1:][np.argmax((tpr - fpr)[1:])])
+
+
+def regression_report(y_true, y_pred):
+    """Mean squared error and R squared.
+
+    Args:
+        y_true: Float array of shape `(rows,)`.
+        y_pred: Float array of shape `(rows,)`, in the units of `y_true`.
+
+    Returns:
+        Series with `mse` (in squared units, 0 is best) and `r2` (1 is best; missing if `y_true`
+        does not vary).
+
+    Raises:
+        ValueError: If lengths differ, or a value is missing or infinite.
+    """
+    y_true, y_pred = check_pair(y_true, y_pred)
+    r2 = r2_score(y_true, y_pred) if np.ptp(y_true) > 0 else np.nan
+    return pd.Series({"mse": mean_squared_error(y_true, y_pred), "r2": r2})
+
+
+def check_scores(y_true, y_score):
+    """Return a 0/1 outcome as integers and finite scores, or raise.
+
+    Args:
+        y_true: Array of shape `(rows,)`.
+        y_score: Array of shape `(rows,)`.
+    """
+    checks.check_rows(y_true=y_true, y_score=y_score)
+    y_true, y_score = np.asarray(y_true), checks.check_values(y_score, "y_score")
+    if y_true.ndim != 1 or not np.isin(y_true, (0, 1)).all():
+        raise ValueError(
+            f"y_true must hold 0 and 1. Received: {np.ravel(y_true)[:5].tolist()}, "
+            f"shape {y_true.shape}. "
+            "Compare it with the positive class first."
+        )
+    return y_true.astype(int), y_score
+
+
+def decide(y_score, threshold):
+    """Return whether each score reaches the threshold, or raise if there is none.
+
+    Args:
+        y_score: Array of shape `(rows,)`.
+        threshold: Float.
+    """
+    if np.isnan(threshold):
+        raise ValueError("threshold must be a number. Received: nan. See youden_threshold.")
+    return y_score >= threshold
+
+
+def check_pair(y_true, y_pred):
+    """Return a continuous outcome and its prediction as finite numbers, or raise.
+
+    Args:
+        y_true: Array of shape `(rows,)`.
+        y_pred: Array of shape `(rows,)`.
+    """
+    checks.check_rows(y_true=y_true, y_pred=y_pred)
+    return checks.check_values(y_true, "y_true"), checks.check_values(y_pred, "y_pred")
