@@ -13,7 +13,7 @@ import numpy as np
 
 from fairmedl_lite import ladder, load_adult, split
 from fairmedl_lite.checks import check_groups
-from fairmedl_lite.encoding import TableEncoder
+from fairmedl_lite.estimator.encoding import TableEncoder
 from fairmedl_lite.model.cells import cell_codes, cell_shares
 from fairmedl_lite.model.compiling import compile_model
 from fairmedl_lite.model.fair_medl import FairMEDL

@@ -23,7 +23,7 @@ _HOME = {
     "model.debiasing": ["AbsoluteCorrelation", "EqualizedOdds", "FairnessAdversary"],
     "model.cluster_predictor": ["ClusterPredictor"],
     "model.fair_medl": ["FairMEDL", "mix"],
-    "estimators": ["FairMEDLClassifier", "FairMEDLRegressor", "ladder"],
+    "estimator.estimators": ["FairMEDLClassifier", "FairMEDLRegressor", "ladder"],
     "baselines": ["FairlearnAdversary", "GPBoost", "Reweighing", "ThresholdPostProcessing"],
     "metrics.performance": ["classification_report", "youden_threshold", "regression_report"],
     "metrics.rates": [

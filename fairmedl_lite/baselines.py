@@ -9,8 +9,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import checks, encoding
-from fairmedl_lite.clusters import ClusterIndex, cluster_table
+from fairmedl_lite import checks
+from fairmedl_lite.estimator import encoding
+from fairmedl_lite.estimator.clusters import ClusterIndex, cluster_table
 
 QUARTERS = 4
 

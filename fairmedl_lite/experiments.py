@@ -17,8 +17,8 @@ from sklearn.base import clone
 from tqdm import tqdm
 
 from fairmedl_lite import __version__, checks, measures
-from fairmedl_lite.base import FairMEDLEstimator
 from fairmedl_lite.data.split import split
+from fairmedl_lite.estimator.base import FairMEDLEstimator
 from fairmedl_lite.metrics.performance import youden_threshold
 from fairmedl_lite.records import append, read
 

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
 from fairmedl_lite import checks
-from fairmedl_lite.clusters import cluster_table
+from fairmedl_lite.estimator.clusters import cluster_table
 
 
 def membership_report(membership, clusters, *, bins=10, seed=0):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fairmedl_lite.data.clustered import ClusteredData
-from fairmedl_lite.estimators import FairMEDLClassifier
+from fairmedl_lite.estimator.estimators import FairMEDLClassifier
 
 # As the package does, but before any test imports Keras: last digits depend on the second one.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -20,7 +20,7 @@ from fairmedl_lite.baselines import (
     Reweighing,
     ThresholdPostProcessing,
 )
-from fairmedl_lite.estimators import FairMEDLClassifier
+from fairmedl_lite.estimator.estimators import FairMEDLClassifier
 from fairmedl_lite.experiments import compare
 
 

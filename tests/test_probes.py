@@ -9,7 +9,7 @@ from conftest import TINY, make_rows
 from sklearn.base import BaseEstimator
 
 from fairmedl_lite.data.split import split
-from fairmedl_lite.estimators import FairMEDLClassifier
+from fairmedl_lite.estimator.estimators import FairMEDLClassifier
 from fairmedl_lite.probes import (
     PROBES,
     add_probes,

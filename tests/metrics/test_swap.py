@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from fairmedl_lite.data.hiring import simulate_hiring
 from fairmedl_lite.data.simulate import simulate_linear
-from fairmedl_lite.estimators import FairMEDLRegressor
+from fairmedl_lite.estimator.estimators import FairMEDLRegressor
 from fairmedl_lite.metrics.swap import attribute_swap, counterfactual_change
 
 

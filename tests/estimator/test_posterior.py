@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fairmedl_lite.estimator.posterior import draw_effects
 from fairmedl_lite.model.random_effects import SPEED, RandomEffects
-from fairmedl_lite.posterior import draw_effects
 
 DRAWS = 20_000
 DESIGN = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, -1.0], [1.0, 0.5], [1.0, 0.5], [1.0, 0.5]])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairmedl_lite.clusters import ClusterIndex, ClusterMeans, cluster_table
+from fairmedl_lite.estimator.clusters import ClusterIndex, ClusterMeans, cluster_table
 
 TABLE = pd.DataFrame({"school": ["b", "a", "b", "c"], "year": [2001, 1999, 1999, 2001]})
 NEEDED = ["random_effects", "cluster_predictor"]

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import cross_validate
 
-from fairmedl_lite.estimators import FairMEDLClassifier, ladder
+from fairmedl_lite.estimator.estimators import FairMEDLClassifier, ladder
 from fairmedl_lite.model.compiling import compiled_once
 from fairmedl_lite.model.random_effects import SPEED
 

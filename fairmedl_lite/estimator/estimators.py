@@ -7,9 +7,10 @@ from scipy.special import expit, log_expit
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 
-from fairmedl_lite import checks, summaries
-from fairmedl_lite.base import LEARNED, FairMEDLEstimator
-from fairmedl_lite.predicting import EFFECTS
+from fairmedl_lite import checks
+from fairmedl_lite.estimator import summaries
+from fairmedl_lite.estimator.base import LEARNED, FairMEDLEstimator
+from fairmedl_lite.estimator.predicting import EFFECTS
 
 NODES = 32  # of the quadrature over a normal distribution
 

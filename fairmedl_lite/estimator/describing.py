@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import summaries
-from fairmedl_lite.predicting import Predicting, in_chunks, with_ones
+from fairmedl_lite.estimator import summaries
+from fairmedl_lite.estimator.predicting import Predicting, in_chunks, with_ones
 
 CROSSED = (
     "With several cluster variables the posterior is mean-field across them: the intervals of "

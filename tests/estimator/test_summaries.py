@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairmedl_lite import summaries
-from fairmedl_lite.encoding import TableEncoder
+from fairmedl_lite.estimator import summaries
+from fairmedl_lite.estimator.encoding import TableEncoder
 from fairmedl_lite.model.random_effects import SPEED, RandomEffects
 
 TABLE = pd.DataFrame(

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairmedl_lite import storage
-from fairmedl_lite.estimators import FairMEDLClassifier, FairMEDLRegressor
+from fairmedl_lite.estimator.estimators import FairMEDLClassifier, FairMEDLRegressor
+from fairmedl_lite.estimator.file import read, write
 
 FRAME = pd.DataFrame(
     {"cluster": ["a", "b"], "sd": [0.1, np.nan], "n": [3, 4]}, index=pd.Index([7, 9], name="year")
@@ -25,8 +25,8 @@ def both(description, weights):
 
 
 def round_trip(path, description, weights=WEIGHTS):
-    storage.write(path, description, weights)
-    return storage.read(path, both)
+    write(path, description, weights)
+    return read(path, both)
 
 
 def test_arrays_come_back_with_their_order_shape_and_type(tmp_path):
@@ -66,7 +66,7 @@ def test_numpys_numbers_and_labels_become_pythons(tmp_path):
 
 
 def test_a_model_file_is_json_and_arrays(tmp_path):
-    storage.write(tmp_path / "model", {"a": 1}, WEIGHTS)
+    write(tmp_path / "model", {"a": 1}, WEIGHTS)
     with zipfile.ZipFile(tmp_path / "model") as file:
         names = {"model.json", "model.npz", "empty.npz", "scalar.npz"}
         assert set(file.namelist()) == names
@@ -76,37 +76,37 @@ def test_a_model_file_is_json_and_arrays(tmp_path):
 def test_what_json_cannot_hold_is_named(tmp_path):
     label = pd.Timestamp("2000-01-01")
     with pytest.raises(TypeError, match=r"numbers and strings. Received: Timestamp.*astype\(str\)"):
-        storage.write(tmp_path / "model", {"labels": pd.Index([label])}, {})
+        write(tmp_path / "model", {"labels": pd.Index([label])}, {})
 
 
 def test_a_model_that_cannot_be_written_leaves_the_file_that_was_there(tmp_path):
-    storage.write(tmp_path / "model", {"a": 1}, {})
+    write(tmp_path / "model", {"a": 1}, {})
     with pytest.raises(TypeError):
-        storage.write(tmp_path / "model", {"a": object()}, {})
-    assert storage.read(tmp_path / "model", both)[0]["a"] == 1
+        write(tmp_path / "model", {"a": object()}, {})
+    assert read(tmp_path / "model", both)[0]["a"] == 1
 
 
 def test_what_restoring_raises_is_told_as_a_damaged_file(tmp_path):
-    storage.write(tmp_path / "model", {}, {})
+    write(tmp_path / "model", {}, {})
 
     def restore(description, weights):
         raise KeyError("columns")
 
     with pytest.raises(ValueError, match="written by save.*model.*'columns'") as raised:
-        storage.read(tmp_path / "model", restore)
+        read(tmp_path / "model", restore)
     assert isinstance(raised.value.__cause__, KeyError)
 
 
 def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path):
     with pytest.raises(OSError):
-        storage.read(tmp_path, both)
+        read(tmp_path, both)
 
 
 def test_an_older_format_is_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "old", "w") as file:
         file.writestr("model.json", json.dumps({"format": "fairmedl_lite 1"}))
     with pytest.raises(ValueError, match="its format is 'fairmedl_lite 1'"):
-        storage.read(tmp_path / "old", both)
+        read(tmp_path / "old", both)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_an_older_format_is_named(tmp_path):
     [(FairMEDLClassifier, FairMEDLRegressor), (FairMEDLRegressor, FairMEDLClassifier)],
 )
 def test_the_other_estimators_file_is_refused(tmp_path, written, read):
-    storage.write(tmp_path / "model", {"estimator": written.__name__}, {})
+    write(tmp_path / "model", {"estimator": written.__name__}, {})
     message = f"it holds a {written.__name__}, not a {read.__name__}"
     with pytest.raises(ValueError, match=message):
         read.load(tmp_path / "model")

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import FairMEDLClassifier, FairMEDLRegressor, load_wage_panel
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent / "lme4"
 LME4 = json.loads((DATA / "lme4.json").read_text(encoding="utf-8"))
 LINEAR = {"hidden": (), "cluster_adversary": 0, "fairness": 0}
 BERNOULLI = ["bernoulli 0", "bernoulli 1", "bernoulli 2"]

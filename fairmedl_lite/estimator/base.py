@@ -10,9 +10,11 @@ import pandas as pd
 from scipy.stats import entropy
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import checks, encoding, storage
-from fairmedl_lite.clusters import ClusterIndex, ClusterMeans, cluster_table
-from fairmedl_lite.describing import Describing
+from fairmedl_lite import checks
+from fairmedl_lite.estimator import encoding
+from fairmedl_lite.estimator.clusters import ClusterIndex, ClusterMeans, cluster_table
+from fairmedl_lite.estimator.describing import Describing
+from fairmedl_lite.estimator.file import read, write
 from fairmedl_lite.model.cells import attribute_weights, cell_codes, cell_shares, outcome_levels
 
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
@@ -189,7 +191,7 @@ class FairMEDLEstimator(Describing):
         weights = {"model": self.model_.get_weights()}
         for number, predictor in enumerate(self.cluster_predictors_):
             weights[f"cluster_predictor_{number}"] = predictor.get_weights()
-        storage.write(path, description, weights)
+        write(path, description, weights)
 
     @classmethod
     def load(cls, path):
@@ -201,7 +203,7 @@ class FairMEDLEstimator(Describing):
         Raises:
             ValueError: If the file is not such a model, or is damaged.
         """
-        return storage.read(path, cls._restore)
+        return read(path, cls._restore)
 
     @classmethod
     def _restore(cls, description, weights):

@@ -6,8 +6,9 @@ from scipy.stats import norm
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import checks, encoding, posterior
-from fairmedl_lite.clusters import cluster_table
+from fairmedl_lite import checks
+from fairmedl_lite.estimator import encoding, posterior
+from fairmedl_lite.estimator.clusters import cluster_table
 
 EFFECTS = ("fixed", "random", "mixed")
 UNSEEN = (None, "fixed", "prior", "predict", "shuffled")

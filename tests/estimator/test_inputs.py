@@ -9,7 +9,7 @@ import pytest
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from fairmedl_lite.checks import check_binary, check_groups, check_weights
-from fairmedl_lite.encoding import TableEncoder
+from fairmedl_lite.estimator.encoding import TableEncoder
 
 
 def encode(train, table=None):

@@ -11,7 +11,7 @@ import pytest
 from conftest import TINY
 from sklearn.exceptions import NotFittedError
 
-from fairmedl_lite.estimators import FairMEDLClassifier
+from fairmedl_lite.estimator.estimators import FairMEDLClassifier
 
 
 def replaced(column, row, value):

@@ -1,0 +1,1 @@
+"""The estimators: Fair MEDL for people with a DataFrame."""
