@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from fairmedl_lite import compare, ladder
-from fairmedl_lite.baselines import Wrapper
+from fairmedl_lite.evaluation.baselines import Wrapper
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))

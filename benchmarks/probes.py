@@ -33,7 +33,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from fairmedl_lite import ladder, load_acs_income, load_adult, probe_report, split
-from fairmedl_lite.inference import interval
+from fairmedl_lite.evaluation.intervals import interval
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNGS = ["NNet", "Fair NNet", "DA-NNet", "MEDL-NNet", "Fair MEDL-NNet"]

@@ -34,7 +34,7 @@ from fairmedl_lite import (
     paired,
     summarise,
 )
-from fairmedl_lite.baselines import (
+from fairmedl_lite.evaluation.baselines import (
     FairlearnAdversary,
     GPBoost,
     Reweighing,

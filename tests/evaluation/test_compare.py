@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 from fairmedl_lite.data.clustered import Swap
 from fairmedl_lite.data.split import split
-from fairmedl_lite.experiments import compare
+from fairmedl_lite.evaluation.compare import compare
 from fairmedl_lite.metrics.performance import youden_threshold
 from fairmedl_lite.metrics.random_effect import random_effect_spread
 from fairmedl_lite.metrics.rates import fairness_report, group_report

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fairmedl_lite.inference import holm, interval, paired, paper_table, summarise
+from fairmedl_lite.evaluation.intervals import holm, interval, paired, paper_table, summarise
 
 COLUMNS = ["model", "seed", "part", "effects", "threshold", "metric", "attribute", "group", "value"]
 FAIR, PLAIN = [0.10, 0.12, 0.11, 0.15], [0.20, 0.26, 0.22, 0.24]

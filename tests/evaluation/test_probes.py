@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from fairmedl_lite.data.split import split
 from fairmedl_lite.estimator.estimators import FairMEDLClassifier
-from fairmedl_lite.probes import (
+from fairmedl_lite.evaluation.probes import (
     PROBES,
     add_probes,
     cluster_levels,

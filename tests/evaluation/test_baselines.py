@@ -13,15 +13,15 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from fairmedl_lite.baselines import (
+from fairmedl_lite.estimator.estimators import FairMEDLClassifier
+from fairmedl_lite.evaluation.baselines import (
     FairlearnAdversary,
     GPBoost,
     Method,
     Reweighing,
     ThresholdPostProcessing,
 )
-from fairmedl_lite.estimator.estimators import FairMEDLClassifier
-from fairmedl_lite.experiments import compare
+from fairmedl_lite.evaluation.compare import compare
 
 
 class Linear(Method):

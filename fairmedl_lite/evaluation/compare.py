@@ -16,13 +16,14 @@ from pandas.api.types import is_list_like
 from sklearn.base import clone
 from tqdm import tqdm
 
-from fairmedl_lite import __version__, checks, measures
+from fairmedl_lite import __version__, checks
 from fairmedl_lite.data.split import split
 from fairmedl_lite.estimator.base import FairMEDLEstimator
+from fairmedl_lite.evaluation import figures
+from fairmedl_lite.evaluation.records import append, read
 from fairmedl_lite.metrics.performance import youden_threshold
-from fairmedl_lite.records import append, read
 
-COLUMNS = ["part", "effects", *measures.COLUMNS]
+COLUMNS = ["part", "effects", *figures.COLUMNS]
 ONE_AT_A_TIME = threading.Lock()  # fits of one process share seeds and compiled graphs
 ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -36,7 +37,7 @@ def compare(
     keep_together=None,
     rows="test",
     unseen="fixed",
-    measure=measures.measure,
+    measure=figures.measure,
     swap_rows=1000,
     output=None,
     jobs=2,
@@ -69,7 +70,8 @@ def compare(
             thresholds come from the very rows that are measured.
         unseen: What the mixed prediction of a row of an unseen cluster rests on, as in
             `predict_proba`.
-        measure: Function of `(rows, score, decisions)`; see `fairmedl_lite.measures.measure`.
+        measure: Function of `(rows, score, decisions)`, as `fairmedl_lite.evaluation.figures`
+            has it.
         swap_rows: Integer. How many rows, drawn by the seed, the attribute swaps are taken over;
             0 leaves them out.
         output: Path. Each fit is added to this file when it is done. The same call goes on
@@ -234,11 +236,11 @@ def _measure_effects(model, effects, cut, plan, seed):
         if hasattr(model, "predict_decisions"):
             groups = {"clusters": measured.clusters, "sensitive_features": measured.sensitive}
             decisions = {"own": model.predict_decisions(measured.x, **groups, **predict)}
-        figures = plan.measure(measured, score, decisions)
+        found = plan.measure(measured, score, decisions)
         if plan.swap_rows and effects != "random":
             options = {"most": plan.swap_rows, "seed": seed, **predict}
-            figures = figures + measures.measure_swaps(model, measured, **options)
-        rows += [(part, effects, *figure) for figure in figures]
+            found = found + figures.measure_swaps(model, measured, **options)
+        rows += [(part, effects, *figure) for figure in found]
     return rows
 
 
