@@ -24,13 +24,7 @@ _HOME = {
     "model.cluster_predictor": ["ClusterPredictor"],
     "model.fair_medl": ["FairMEDL", "mix"],
     "estimator.estimators": ["FairMEDLClassifier", "FairMEDLRegressor", "ladder"],
-    "evaluation.baselines": [
-        "FairlearnAdversary",
-        "GPBoost",
-        "Reweighing",
-        "ThresholdPostProcessing",
-    ],
-    "metrics.performance": ["classification_report", "youden_threshold", "regression_report"],
+    "metrics.performance": ["classification_report", "regression_report", "youden_threshold"],
     "metrics.rates": [
         "fairness_report",
         "group_report",
@@ -39,14 +33,20 @@ _HOME = {
     ],
     "metrics.groups": ["intersections"],
     "metrics.spread": ["spread_report"],
-    "evaluation.probes": ["add_probes", "importance", "probe_report"],
     "metrics.random_effect": ["random_effect_rates", "random_effect_spread"],
-    "metrics.swap": ["attribute_swap", "counterfactual_change"],
-    "metrics.disparity": ["disparity_split", "within_between"],
     "metrics.calibration": ["calibration_report"],
-    "evaluation.new_clusters": ["calibration_table", "membership_report", "new_cluster_report"],
+    "metrics.disparity": ["disparity_split", "within_between"],
+    "metrics.swap": ["attribute_swap", "counterfactual_change"],
     "evaluation.compare": ["compare"],
     "evaluation.intervals": ["holm", "interval", "paired", "paper_table", "summarise"],
+    "evaluation.probes": ["add_probes", "importance", "probe_report"],
+    "evaluation.new_clusters": ["calibration_table", "membership_report", "new_cluster_report"],
+    "evaluation.baselines": [
+        "FairlearnAdversary",
+        "GPBoost",
+        "Reweighing",
+        "ThresholdPostProcessing",
+    ],
     "plots": [
         "Figure",
         "plot_calibration",
@@ -54,8 +54,8 @@ _HOME = {
         "plot_frontier",
         "plot_group_rates",
     ],
-    "exercises": ["check"],
-    "teaching": ["guess", "quiz"],
+    "course.exercises": ["check"],
+    "course.quiz": ["accessible_tables", "guess", "quiz"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE_OF)
@@ -63,6 +63,8 @@ __all__ = sorted(_MODULE_OF)
 
 def __getattr__(name):
     """Import a public name, or a module, when it is first used: the backend loads only then."""
+    if name == "explore":
+        return import_module(f"{__name__}.course.explore")
     if name in _MODULE_OF:
         return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Public: {__all__}")

@@ -8,7 +8,13 @@ from scipy.special import expit
 
 from fairmedl_lite.checks import check_choice
 from fairmedl_lite.data.clustered import ClusteredData, Swap
-from fairmedl_lite.data.simulate import Simulated, check, cluster_labels, cluster_sizes, correlated
+from fairmedl_lite.data.simulate import (
+    Simulated,
+    cluster_labels,
+    cluster_sizes,
+    correlated,
+    require,
+)
 
 GROUPS = {"sex": ("Female", "Male"), "ethnicity": ("majority", "minority")}
 COEFFICIENTS = {"skill": 0.8, "education": 0.3, "experience": 0.1, "probe": 0.0}
@@ -204,17 +210,17 @@ def _data(x, y, labels):
 
 def _check_finite(**numbers):
     for name, number in numbers.items():
-        check(np.isfinite(number), f"{name} must be a finite number", number)
+        require(np.isfinite(number), f"{name} must be a finite number", number)
 
 
 def _check_ranges(firm_sd, confounding, minority, minority_noise, probe_noise):
-    check(firm_sd >= 0, "firm_sd must be 0 or more", firm_sd)
-    check(-1 <= confounding <= 1, "confounding must lie in [-1, 1]", confounding)
-    check(0 < minority < 1, "minority must lie in (0, 1)", minority)
-    check(minority_noise > 0, "minority_noise must be more than 0", minority_noise)
-    check(0 <= probe_noise < np.inf, "probe_noise must be finite, 0 or more", probe_noise)
+    require(firm_sd >= 0, "firm_sd must be 0 or more", firm_sd)
+    require(-1 <= confounding <= 1, "confounding must lie in [-1, 1]", confounding)
+    require(0 < minority < 1, "minority must lie in (0, 1)", minority)
+    require(minority_noise > 0, "minority_noise must be more than 0", minority_noise)
+    require(0 <= probe_noise < np.inf, "probe_noise must be finite, 0 or more", probe_noise)
 
 
 def _check_new_firms(new_firms, firms):
     fine = isinstance(new_firms, Integral) and 0 <= new_firms < firms
-    check(fine, f"new_firms must be an integer of 0 or more, below {firms}", new_firms)
+    require(fine, f"new_firms must be an integer of 0 or more, below {firms}", new_firms)

@@ -67,7 +67,7 @@ def simulate_linear(
         ValueError: If an argument is out of its range, or if `correlation` or `confounding` has
             nothing to correlate.
     """
-    check(residual_sd >= 0, "residual_sd must be 0 or more", residual_sd)
+    require(residual_sd >= 0, "residual_sd must be 0 or more", residual_sd)
     random = np.random.default_rng(seed)
     sizes = cluster_sizes(clusters, rows)
     fixed = (intercept, np.atleast_1d(coefficients), cluster_covariate)
@@ -135,9 +135,9 @@ def simulate_spirals(clusters=10, rows=100, *, radius_sd=0.3, noise=0.05, turns=
         ValueError: If a number is out of its range.
     """
     sizes = cluster_sizes(clusters, rows)
-    check(radius_sd >= 0, "radius_sd must be 0 or more", radius_sd)
-    check(noise >= 0, "noise must be 0 or more", noise)
-    check(turns > 0, "turns must be more than 0", turns)
+    require(radius_sd >= 0, "radius_sd must be 0 or more", radius_sd)
+    require(noise >= 0, "noise must be 0 or more", noise)
+    require(turns > 0, "turns must be more than 0", turns)
     random = np.random.default_rng(seed)
     labels = cluster_labels(sizes)
     radius = np.exp(radius_sd * random.normal(size=clusters))
@@ -206,29 +206,29 @@ def _simulated(x, y, labels, task, name, truth):
 def cluster_sizes(clusters, rows, name="clusters"):
     """The rows of each cluster, shape `(clusters,)`."""
     whole = isinstance(clusters, Integral) and clusters > 0
-    check(whole, f"{name} must be an integer of 1 or more", clusters)
+    require(whole, f"{name} must be an integer of 1 or more", clusters)
     sizes = np.full(clusters, rows) if np.ndim(rows) == 0 else np.asarray(rows)
     whole = sizes.shape == (clusters,) and sizes.dtype.kind in "iu" and (sizes > 0).all()
     expected = f"rows must be an integer of 1 or more, or one for each of {clusters} {name}"
-    check(whole, expected, rows)
+    require(whole, expected, rows)
     return sizes
 
 
 def _check_effects(coefficients, sd, correlation, icc_x, confounding):
     columns = coefficients.ndim == 1 and len(coefficients) > 0
-    check(columns, "coefficients must be one number or more, one for each column", coefficients)
+    require(columns, "coefficients must be one number or more, one for each column", coefficients)
     spread = sd.shape in [(1,), (2,)] and (sd >= 0).all()
-    check(spread, "sd must be one number (intercept) or two (and slope of x1), 0 or more", sd)
-    check(-1 <= correlation <= 1, "correlation must lie in [-1, 1]", correlation)
+    require(spread, "sd must be one number (intercept) or two (and slope of x1), 0 or more", sd)
+    require(-1 <= correlation <= 1, "correlation must lie in [-1, 1]", correlation)
     paired = correlation == 0 or len(sd) == 2
-    check(paired, "correlation must be 0 without random slopes (sd of two numbers)", correlation)
-    check(0 <= icc_x < 1, "icc_x must lie in [0, 1)", icc_x)
-    check(-1 <= confounding <= 1, "confounding must lie in [-1, 1]", confounding)
+    require(paired, "correlation must be 0 without random slopes (sd of two numbers)", correlation)
+    require(0 <= icc_x < 1, "icc_x must lie in [0, 1)", icc_x)
+    require(-1 <= confounding <= 1, "confounding must lie in [-1, 1]", confounding)
     apart = confounding == 0 or (icc_x > 0 and sd[0] > 0)
-    check(apart, "confounding must be 0 unless both icc_x and sd are above 0", confounding)
+    require(apart, "confounding must be 0 unless both icc_x and sd are above 0", confounding)
 
 
-def check(fine, expected, received):
+def require(fine, expected, received):
     """Raise a ValueError that says what was expected, unless it is fine."""
     if not fine:
         raise ValueError(f"{expected}. Received: {received!r}.")

@@ -1,15 +1,17 @@
 """Predict, then see: a learner commits to an answer, and hears what a wrong one was about."""
 
+import re
+import sys
 from html import escape
 from string import ascii_uppercase
 
 import ipywidgets
+import pandas as pd
 from IPython.display import HTML, display
 
-from fairmedl_lite.exercises import say
-from fairmedl_lite.tables import mend_headers
+from fairmedl_lite.course.exercises import say
 
-mend_headers()
+_EMPTY_HEADER = re.compile(r"<th>\s*</th>")
 
 
 class guess:  # noqa: N801 - learners call it as a function
@@ -143,3 +145,19 @@ def _ask(question, letters, choice=None):
 def _lines(texts):
     """HTML of one text a line: JupyterLab would take the letters out of a lettered list."""
     return f"<p>{'<br>'.join(map(escape, texts))}</p>"
+
+
+def accessible_tables():
+    """In a running notebook, show DataFrames without the empty header cell that pandas leaves.
+
+    A screen reader stumbles over it. Outside of a notebook nothing changes.
+    """
+    shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
+    if shell:
+        shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, _mended)
+
+
+def _mended(table):
+    """HTML of a DataFrame without empty header cells; `None` where pandas shows no HTML."""
+    html = table._repr_html_()
+    return html and _EMPTY_HEADER.sub("<td></td>", html)

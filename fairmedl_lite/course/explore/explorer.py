@@ -3,9 +3,11 @@
 from html import escape
 
 import ipywidgets
+import seaborn as sns
 from IPython.display import HTML, display
 
-from fairmedl_lite.teaching import spoken
+from fairmedl_lite.course.quiz import spoken
+from fairmedl_lite.plots import PALETTE, Figure
 
 SUMMARY = "The main positions, for where no kernel runs"
 LAYOUT = {"style": {"description_width": "initial"}, "layout": {"width": "max-content"}}
@@ -63,3 +65,25 @@ def _control(label, options, start):
     whole = isinstance(step, int)
     field = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
     return field(start, min=low, max=high, step=step, description=label, **LAYOUT)
+
+
+LOOKS = list(zip(sns.color_palette(PALETTE), "osD^v", ("-", "--", "-.", ":", "-"), strict=False))
+
+
+def _lines(axes, lines, at=None, markers=True):
+    """Lines that differ in colour, marker and dashes, and a grey one at the position picked."""
+    for (name, (x, y)), (color, marker, style) in zip(lines.items(), LOOKS, strict=False):
+        look = {"color": color, "linestyle": style, "marker": marker if markers else ""}
+        axes.plot(x, y, label=name, markersize=5, **look)
+    if at is not None:
+        axes.axvline(at, color="grey", linewidth=1)
+
+
+def _finish(figure, words, data=None):
+    """Put the legend of the first panel below all, and make the figure one with its sentence."""
+    figure.tight_layout()
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    if any(names):
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": len(names)}
+        figure.legend(handles, names, **place)
+    return Figure(figure, words, data)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from fairmedl_lite import tables
+from fairmedl_lite.course.quiz import _mended, accessible_tables
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def notebook():
 def test_no_header_is_empty(notebook, index):
     table = pd.DataFrame({"rate": [0.5, 1.0]}, index=index)
     assert "<th></th>" in table._repr_html_()
-    tables.mend_headers()
+    accessible_tables()
     html = notebook(table)
     assert "<th></th>" not in html
     assert html.replace("<td></td>", "<th></th>") == table._repr_html_()
@@ -26,4 +26,10 @@ def test_no_header_is_empty(notebook, index):
 def test_outside_of_a_notebook_nothing_changes():
     table = pd.DataFrame({"rate": [0.5]})
     with pd.option_context("display.notebook_repr_html", False):
-        assert tables.mended(table) is None
+        assert _mended(table) is None
+
+
+def test_importing_a_quiz_changes_no_table(notebook):
+    import fairmedl_lite.course.quiz  # noqa: F401
+
+    assert pd.DataFrame not in notebook.type_printers

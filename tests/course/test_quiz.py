@@ -7,8 +7,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from fairmedl_lite import Figure, teaching
-from fairmedl_lite.teaching import guess, quiz
+from fairmedl_lite import Figure
+from fairmedl_lite.course import quiz as module
+from fairmedl_lite.course.quiz import guess, quiz
 
 OPTIONS = {
     "up": "Adding rows helps.",
@@ -21,7 +22,7 @@ OPTIONS = {
 def shown(monkeypatch):
     """What was displayed."""
     things = []
-    monkeypatch.setattr(teaching, "display", lambda *parts: things.extend(parts))
+    monkeypatch.setattr(module, "display", lambda *parts: things.extend(parts))
     return things
 
 

@@ -12,7 +12,16 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from scipy import stats
 
-from fairmedl_lite import explore, explorer, simulate_linear
+from fairmedl_lite import explore, simulate_linear
+from fairmedl_lite.course.explore import (
+    counterfactual,
+    decisions,
+    design_effect,
+    explorer,
+    frontier,
+    pooling,
+    reversal,
+)
 from tests.repository.test_lessons import Images, problems
 from tools.lessons.run import WIDGET_BYTES
 
@@ -61,7 +70,7 @@ def other_value(control):
     return next((value for value in values if value != control.value), None)
 
 
-def decisions():
+def scored():
     """Of each group 40 rows, half of them positive; the scores of b lie 0.2 below those of a."""
     score = np.tile(np.linspace(0.25, 0.95, 20), 4) - np.repeat([0, 0, 0.2, 0.2], 20)
     y, group = np.tile(np.repeat([1, 0], 20), 2), np.repeat(["a", "b"], 40)
@@ -75,7 +84,7 @@ def shown(tmp_path_factory):
     """Every explorer, opened once."""
     path = tmp_path_factory.mktemp("results") / "frontier.csv"
     path.write_text(FRONTIER)
-    arguments = {"fairness_weight": [path], "thresholds": decisions()}
+    arguments = {"fairness_weight": [path], "thresholds": scored()}
     return {name: open_one(name, *arguments.get(name, [])) for name in NAMES}
 
 
@@ -124,7 +133,7 @@ def test_a_picture_is_small_enough_to_be_kept(shown, name):
 def simulated_rates(covariate, rows, icc, effect, sets=1500):
     """How often both tests fire, by drawing."""
     random = np.random.default_rng(0)
-    shape = (sets, explore.CLUSTERS, rows)
+    shape = (sets, design_effect.CLUSTERS, rows)
     of_row = random.normal(size=(shape[0], shape[1], 1 if covariate == "cluster" else rows))
     x = np.broadcast_to(of_row, shape)
     u, e = random.normal(size=(*shape[:2], 1)), random.normal(size=shape)
@@ -133,7 +142,7 @@ def simulated_rates(covariate, rows, icc, effect, sets=1500):
     if covariate == "cluster":
         return naive, fires(x.mean(axis=2), y.mean(axis=2), 2)
     x, y = (v - v.mean(axis=2, keepdims=True) for v in (x, y))
-    return naive, fires(x.reshape(sets, -1), y.reshape(sets, -1), explore.CLUSTERS + 1)
+    return naive, fires(x.reshape(sets, -1), y.reshape(sets, -1), design_effect.CLUSTERS + 1)
 
 
 def fires(x, y, estimated):
@@ -154,7 +163,7 @@ def fires(x, y, estimated):
     ],
 )
 def test_rates_of_the_tests_agree_with_a_simulation(setting):
-    computed = explore._naive(*setting), explore._aware(*setting)
+    computed = design_effect._naive(*setting), design_effect._aware(*setting)
     drawn = simulated_rates(*setting)
     # Four standard errors; a covariate that is drawn varies a little more than one that is given.
     np.testing.assert_allclose(computed, drawn, atol=4 * np.sqrt(0.25 / 1500) * 0.8)
@@ -162,7 +171,7 @@ def test_rates_of_the_tests_agree_with_a_simulation(setting):
 
 @pytest.mark.parametrize("covariate", ["cluster", "row"])
 def test_without_clusters_both_tests_keep_their_promise(covariate):
-    for rate in (explore._naive, explore._aware):
+    for rate in (design_effect._naive, design_effect._aware):
         assert abs(rate(covariate, 20, 0.0, 0.0) - 0.05) < 5e-4
 
 
@@ -173,7 +182,7 @@ def test_the_naive_test_of_our_own_simulation_fires_as_often():
         data = simulate_linear(30, 20, sd=(0.5,), cluster_covariate=0.0, seed=seed).data
         rest = data.y - data.x[["x1", "x2"]] @ [1.0, -0.5]
         fired.append(stats.linregress(data.x["w"], rest).pvalue < 0.05)
-    assert abs(np.mean(fired) - explore._naive("cluster", 20, 0.2, 0.0)) < 4 * 0.04
+    assert abs(np.mean(fired) - design_effect._naive("cluster", 20, 0.2, 0.0)) < 4 * 0.04
 
 
 def test_clusters_say_the_design_effect(shown):
@@ -183,13 +192,13 @@ def test_clusters_say_the_design_effect(shown):
 
 def test_shrinkage_by_hand():
     # .16 / (.16 + .64 / 4) = .5; 1.96 x .4 x sqrt(1 - .5) = .55; 1.96 x .8 / sqrt(4) = .78
-    figure = explore._draw_shrinkage(rows=4, between=0.4, within=0.8)
+    figure = pooling._draw_shrinkage(rows=4, between=0.4, within=0.8)
     assert "1.00, give or take 0.78;" in figure.alt
     assert figure.alt.endswith("partial pooling 0.50, between -0.05 and 1.05.")
 
 
 def test_reversal_hides_the_cluster_and_helps_until_it_is_too_strong():
-    runs = {strength: explore._unlearn(strength) for strength in (-1, 0, 1, 8)}
+    runs = {strength: reversal._unlearn(strength) for strength in (-1, 0, 1, 8)}
     adversary = {strength: losses[-1, 1] for strength, (losses, _, _) in runs.items()}
     assert adversary[-1] < adversary[0] < adversary[1] < adversary[8] < np.log(2)
     of_cluster = {strength: abs(encoder[1]) for strength, (_, encoder, _) in runs.items()}
@@ -199,14 +208,14 @@ def test_reversal_hides_the_cluster_and_helps_until_it_is_too_strong():
 
 
 def test_accuracy_in_new_clusters_is_exact():
-    assert explore._new_accuracy(np.array([1.0, 0.0]), np.array([0.0, 2.0])) == pytest.approx(
+    assert reversal._new_accuracy(np.array([1.0, 0.0]), np.array([0.0, 2.0])) == pytest.approx(
         stats.norm.cdf(1 / 1.2)
     )
     random = np.random.default_rng(0)
     signs = random.choice([-1, 1], size=(100_000, 2))
-    x = signs + random.normal(size=signs.shape) * explore.NOISE
+    x = signs + random.normal(size=signs.shape) * reversal.NOISE
     drawn = ((0.3 + 0.5 * x @ [1.0, -0.7] > 0) == (signs[:, 0] > 0)).mean()
-    computed = explore._new_accuracy(np.array([1.0, -0.7]), np.array([0.3, 0.5]))
+    computed = reversal._new_accuracy(np.array([1.0, -0.7]), np.array([0.3, 0.5]))
     assert abs(computed - drawn) < 4 * np.sqrt(0.25 / 100_000)
 
 
@@ -227,7 +236,7 @@ def test_fairness_weight_says_what_the_table_says(shown):
 
 def test_a_missing_frontier_says_where_to_start():
     with pytest.raises(FileNotFoundError, match="Received: 'absent.csv'. Start the notebook in"):
-        explore.fairness_weight("absent.csv")
+        frontier.fairness_weight("absent.csv")
 
 
 def test_thresholds_by_hand(shown):
@@ -245,12 +254,12 @@ def test_thresholds_by_hand(shown):
 
 
 def test_own_thresholds_meet_the_rate_of_all():
-    y, score, table = decisions()
-    own = explore._own_thresholds(y, score, table["group"], "tpr", 0.6)
+    y, score, table = scored()
+    own = decisions._own_thresholds(y, score, table["group"], "tpr", 0.6)
     # Of 42 positive rows 14 lie at 0.6 or above: a third, so about 7 of 20 in each group.
     assert own["a"] - own["b"] == pytest.approx(0.2)
     assert (score[(y == 1) & (table["group"] == "a")] >= own["a"]).sum() == 7
-    assert explore._own_thresholds(y, score, table["group"], "tpr", 0.99)["a"] == 0.99
+    assert decisions._own_thresholds(y, score, table["group"], "tpr", 0.99)["a"] == 0.99
 
 
 @pytest.mark.parametrize(
@@ -263,16 +272,16 @@ def test_own_thresholds_meet_the_rate_of_all():
 )
 def test_what_has_no_thresholds_is_refused(y, score, message):
     with pytest.raises(ValueError, match=message):
-        explore.thresholds(y, score, pd.Series(["a", "b"]))
+        decisions.thresholds(y, score, pd.Series(["a", "b"]))
 
 
 def test_a_swap_sees_no_mediator_and_a_blind_model_scores_zero():
-    every, blind = explore.FEATURES, explore.FEATURES[1:]
-    swapped, true, _ = explore._changes(-0.4, 0.0, every)
+    every, blind = counterfactual.FEATURES, counterfactual.FEATURES[1:]
+    swapped, true, _ = counterfactual._changes(-0.4, 0.0, every)
     assert swapped == pytest.approx(true) and swapped > 0.05
-    swapped, true, world = explore._changes(-0.4, -0.8, blind)
+    swapped, true, world = counterfactual._changes(-0.4, -0.8, blind)
     assert swapped == 0 and true > 0.1 and world > true
-    assert explore._changes(0.0, 0.0, every)[2] == 0
+    assert counterfactual._changes(0.0, 0.0, every)[2] == 0
 
 
 CELLS = """

@@ -1,0 +1,1 @@
+"""What the lessons ask and show: guesses, quizzes, exercises, explorers."""
