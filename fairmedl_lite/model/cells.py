@@ -1,8 +1,52 @@
 """The cells that debiasing compares: each group of an attribute at each level of the outcome."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 LEVEL_WEIGHTS = (0.25, 0.75)  # of the rows with a 0/1 outcome of 0 and of 1
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cell of each training row, and what debiasing must know of the cells.
+
+    Args:
+        codes: Int32 array of shape `(rows, attributes)`, as `cell_codes` numbers them.
+        shares: Float32 array of shape `(attributes, levels, most groups)`, as in `cell_shares`.
+        level_weights: Floats that add up to one: what each level of the outcome weighs.
+        group_counts: Integers. How many groups each attribute has.
+    """
+
+    codes: np.ndarray
+    shares: np.ndarray
+    level_weights: tuple
+    group_counts: tuple
+
+    @classmethod
+    def learn(cls, groups, group_counts, outcome, sample_weight=None):
+        """Learn the cells of training rows.
+
+        Args:
+            groups: Integer array of shape `(rows, attributes)`.
+            group_counts: Integers.
+            outcome: Array of shape `(rows,)`.
+            sample_weight: Array of shape `(rows,)`, or `None`.
+        """
+        level, level_weights = outcome_levels(outcome)
+        codes = cell_codes(groups, level, group_counts)
+        shape = (len(group_counts), len(level_weights), max(group_counts))
+        shares = cell_shares(codes, shape, sample_weight)
+        return cls(codes, shares, level_weights, tuple(group_counts))
+
+    def chance_level(self):
+        """The loss, in nats, of an adversary that learns nothing, where groups weigh the same.
+
+        At each level it is the logarithm of how many groups occur there.
+        """
+        counts = (self.shares > 0).sum(axis=2)  # (attributes, levels)
+        of_attribute = np.log(np.maximum(counts, 1)) @ np.array(self.level_weights)
+        return float(np.mean(attribute_weights(self.group_counts) * of_attribute))
 
 
 def cell_codes(groups, level, group_counts):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fairmedl_lite.model.backend import PACKAGE, keras
-from fairmedl_lite.model.fair_medl import _dense
+from fairmedl_lite.model.parts import arguments, dense
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -23,15 +23,16 @@ class ClusterPredictor(keras.Model):
     """
 
     def __init__(self, num_clusters, hidden=(64, 32), seed=0, **kwargs):
+        settings = arguments(locals())
         super().__init__(**kwargs)
-        self.config = {"num_clusters": int(num_clusters), "hidden": tuple(hidden), "seed": seed}
+        self.settings = settings
         seeds = np.random.SeedSequence(seed).generate_state(len(hidden) + 1).tolist()
-        self.hidden_layers = [_dense(units, seeds.pop(), activation="relu") for units in hidden]
-        self.membership = _dense(num_clusters, seeds.pop(), activation="softmax")
+        self.hidden_layers = [dense(units, seeds.pop(), activation="relu") for units in hidden]
+        self.membership = dense(num_clusters, seeds.pop(), activation="softmax")
 
     def build(self, input_shape):
         self.built_shape = input_shape
-        widths = [input_shape[-1], *self.config["hidden"]]
+        widths = [input_shape[-1], *self.settings["hidden"]]
         for layer, units in zip([*self.hidden_layers, self.membership], widths, strict=True):
             layer.build((None, units))
         self.built = True
@@ -42,4 +43,4 @@ class ClusterPredictor(keras.Model):
         return self.membership(inputs)
 
     def get_config(self):
-        return self.config
+        return dict(self.settings)

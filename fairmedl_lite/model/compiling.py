@@ -1,93 +1,17 @@
 """How a model is compiled, and how models that are alike share one compiled graph."""
 
-import ctypes
-import gc
 import math
 from collections import OrderedDict
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from fairmedl_lite.model.backend import keras
 
 AVERAGING = 0.98  # momentum of the weights' moving average
-TWINS = 3  # compiled models that a process keeps
+TWINS = 3  # compiled models that are kept
 HELD = ("num_rows", "base_rate", "seed")  # what a model holds in variables, not in its graph
 
-
-@contextmanager
-def compiled_once():
-    """Within it, models that differ in data and seed alone are compiled once in this process.
-
-    On TensorFlow compiling takes about as long as training on 20,000 rows, and a compiled graph
-    keeps 15 to 40 MB: no fit outside of it adds one. JAX compiles quickly, and nothing is kept.
-    """
-    before, _keeper.on = _keeper.on, keras.backend.backend() == "tensorflow"
-    try:
-        yield
-    finally:
-        _keeper.on = before
-
-
-@dataclass
-class _Keeper:
-    """The compiled twins of models, by all that their graphs hold as constants."""
-
-    on: bool = False
-    twins: OrderedDict = field(default_factory=OrderedDict)
-
-
-_keeper = _Keeper()
-
-
-def _compiled(model, steps, learning_rate, loss):
-    """The model, compiled; within `compiled_once` a twin that is, in the model's state."""
-    if not _keeper.on:
-        compile_model(model, steps, learning_rate, loss)
-        return model
-    steps = 2 ** math.ceil(math.log2(steps))  # an execution ends with the epoch all the same
-    key = _graph_key(model, steps, loss)
-    if key not in _keeper.twins:
-        twin = type(model).from_config(model.get_config())
-        twin.build(model.built_shape)
-        compile_model(twin, steps, learning_rate, loss)
-        _keeper.twins[key] = twin
-    _keeper.twins.move_to_end(key)
-    while len(_keeper.twins) > TWINS:
-        _keeper.twins.popitem(last=False)
-    twin = _keeper.twins[key]
-    _copy_state(model, twin)
-    for variable in twin.optimizer.variables:
-        variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
-    twin.optimizer.learning_rate = learning_rate
-    return twin
-
-
-def _graph_key(model, steps, loss):
-    """What two models must share to share a graph: all but what their variables hold."""
-    config = {name: value for name, value in model.get_config().items() if name not in HELD}
-    shapes = [tuple(variable.shape) for variable in model.variables]
-    return repr((type(model), config, shapes, steps, loss))
-
-
-def _copy_state(source, target):
-    for one, other in zip(source.variables, target.variables, strict=True):
-        other.assign(one)
-
-
-def _finish(model, trainee):
-    """Take the state over from a twin, or give the memory of the model's own graph back."""
-    if trainee is model:
-        model.train_function = None
-    else:
-        _copy_state(trainee, model)
-    _release_memory()
-
-
-def _release_memory():
-    """Give the memory of a compiled graph back: it is more than that of the weights."""
-    gc.collect()
-    with suppress(AttributeError, OSError, TypeError):  # glibc keeps what was freed, unless asked
-        ctypes.CDLL(None).malloc_trim(0)
+_twins = ContextVar("twins", default=None)
 
 
 def compile_model(model, steps, learning_rate, loss=None):
@@ -106,3 +30,81 @@ def compile_model(model, steps, learning_rate, loss=None):
         jit_compile=backend == "jax",
         steps_per_execution=steps if backend == "tensorflow" else 1,
     )
+
+
+class CompiledTwins:
+    """Compiled models, one for all models that differ in data and seed alone.
+
+    On TensorFlow compiling takes about as long as training on 20,000 rows, and a compiled graph
+    keeps 15 to 40 MB. A twin is trained in the model's place, in its state. JAX compiles quickly,
+    and nothing is kept.
+
+    Args:
+        most: Integer. How many are kept: those that were used last.
+    """
+
+    def __init__(self, most=TWINS):
+        self.most, self.models = most, OrderedDict()
+
+    @contextmanager
+    def shared(self):
+        """Within it, what is trained in this thread shares these graphs."""
+        token = _twins.set(self if keras.backend.backend() == "tensorflow" else None)
+        try:
+            yield
+        finally:
+            _twins.reset(token)
+
+    def of(self, model, steps, learning_rate, loss):
+        """A compiled twin in the model's state, with a fresh optimizer."""
+        steps = 2 ** math.ceil(math.log2(steps))  # an execution ends with the epoch all the same
+        key = graph_key(model, steps, loss)
+        if key not in self.models:
+            twin = type(model).from_config(model.get_config())
+            twin.build(model.built_shape)
+            compile_model(twin, steps, learning_rate, loss)
+            self.models[key] = twin
+        self.models.move_to_end(key)
+        while len(self.models) > self.most:
+            self.models.popitem(last=False)
+        twin = self.models[key]
+        _copy_state(model, twin)
+        for variable in twin.optimizer.variables:
+            variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
+        twin.optimizer.learning_rate = learning_rate
+        return twin
+
+
+def graph_key(model, steps, loss):
+    """What two models must share to share a graph: all but what their variables hold."""
+    settings = {name: value for name, value in model.get_config().items() if name not in HELD}
+    shapes = tuple(tuple(variable.shape) for variable in model.variables)
+    return type(model), tuple(sorted(settings.items())), shapes, steps, loss
+
+
+@contextmanager
+def compiled(model, steps, learning_rate, loss):
+    """The compiled model to train: itself, or a twin whose state it takes over at the end.
+
+    Its own graph is let go of then: it is larger than the weights.
+
+    Args:
+        model: A built `keras.Model`.
+        steps: As in `compile_model`, and so are the others.
+        learning_rate: Float.
+        loss: Name of a Keras loss, or `None`.
+    """
+    twins = _twins.get()
+    if twins is not None:
+        twin = twins.of(model, steps, learning_rate, loss)
+        yield twin
+        _copy_state(twin, model)
+        return
+    compile_model(model, steps, learning_rate, loss)
+    yield model
+    model.train_function = None
+
+
+def _copy_state(source, target):
+    for one, other in zip(source.variables, target.variables, strict=True):
+        other.assign(one)

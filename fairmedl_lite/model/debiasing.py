@@ -53,6 +53,14 @@ class Debiasing(keras.layers.Layer):
         self.threshold = self._add_state("threshold", (), self.start)
         self.cell_shares = self._add_state("cell_shares", self.shape, 1 / np.prod(self.shape[1:]))
 
+    def learn(self, cells):
+        """Take over how often each cell occurs among the training rows.
+
+        Args:
+            cells: A `Cells`.
+        """
+        self.cell_shares.assign(cells.shares)
+
     def _add_state(self, name, shape, value=0.0):
         initializer = keras.initializers.Constant(value)
         return self.add_weight(shape=shape, initializer=initializer, trainable=False, name=name)
@@ -75,11 +83,6 @@ class Debiasing(keras.layers.Layer):
         occurs = ops.cast(self.cell_shares > 0, "float32")
         groups = ops.maximum(ops.sum(occurs, axis=2, keepdims=True), 1.0)
         return occurs / groups * np.array(self.level_weights, "float32")[:, None]
-
-    def get_config(self):
-        names = ("group_counts", "level_weights", "sharpness", "readers", "weight", "seed")
-        config = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), "threshold": self.start, **config}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -105,8 +108,8 @@ class FairnessAdversary(Debiasing):
         groups has very negative ones in the columns beyond.
     """
 
-    def __init__(self, group_counts, *arguments, units=32, **kwargs):
-        super().__init__(group_counts, *arguments, **kwargs)
+    def __init__(self, group_counts, units=32, **kwargs):
+        super().__init__(group_counts, **kwargs)
         self.units = units
         self.reversal = GradientReversal(self.weight)
         attributes, _, most = self.shape
@@ -151,9 +154,6 @@ class FairnessAdversary(Debiasing):
         losses = ops.sum(targets * self(predictions, outcome), axis=(2, 3))
         return -ops.mean(losses, axis=1) / len(self.group_counts)
 
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
-
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class AbsoluteCorrelation(Debiasing):
@@ -196,27 +196,37 @@ class EqualizedOdds(Debiasing):
     def loss(self, predictions, outcome, cells, row_weights):
         """The penalty, times its weight: `(readers,)`. Arguments as in `FairnessAdversary`."""
         members = self.members(cells) * row_weights[:, None, None, None]
-        flat = ops.reshape(members, (-1, int(np.prod(self.shape))))
-        rows = ops.cast(ops.shape(flat)[0], "float32")
-        sums = ops.matmul(self.decision(predictions[..., 0]), flat) / rows
-        sums = ops.reshape(sums, (self.readers, *self.shape))
+        sums = self._cell_sums(predictions, members)  # (readers, attributes, levels, groups)
         gap = self._running_gap(sums, ops.mean(members, axis=0))
         weighted = self.cell_weights() * gap
+        # The root of an attribute's mean square: (readers, attributes, 1, 1)
         spread = ops.sqrt(ops.sum(weighted * gap, axis=(2, 3), keepdims=True) + SMALLEST_SPREAD**2)
-        share = ops.maximum(self.cell_shares, EPSILON)
-        level = ops.maximum(ops.sum(self.cell_shares, axis=2, keepdims=True), EPSILON)
-        pull = sums / share - ops.sum(sums, axis=-1, keepdims=True) / level
-        slope = ops.mean(ops.sum(weighted * pull / spread, axis=(2, 3)), axis=1)
+        slope = ops.mean(ops.sum(weighted * self._pull(sums) / spread, axis=(2, 3)), axis=1)
         value = ops.mean(spread[..., 0, 0], axis=1)
         # What is shown is the penalty; what is differentiated is its unbiased slope.
         return SCALE * self.weight * (ops.stop_gradient(value - slope) + slope)
 
+    def _cell_sums(self, predictions, members):
+        """The decisions of each cell's rows, added up, over the batch's rows."""
+        decision = self.decision(predictions[..., 0])  # (readers, batch)
+        flat = ops.reshape(members, (-1, int(np.prod(self.shape))))  # (batch, cells)
+        rows = ops.cast(ops.shape(flat)[0], "float32")
+        sums = ops.matmul(decision, flat) / rows  # (readers, cells)
+        return ops.reshape(sums, (self.readers, *self.shape))
+
     def _running_gap(self, sums, counts):
+        """How far each cell's running mean lies from that of its level."""
         for state, new in ((self.sums, sums), (self.counts, counts)):
             state.assign(MEMORY * state + (1 - MEMORY) * ops.stop_gradient(new))
         pooled = ops.sum(self.sums, axis=-1, keepdims=True)
         pooled = pooled / ops.maximum(ops.sum(self.counts, axis=-1, keepdims=True), EPSILON)
         return self.sums / ops.maximum(self.counts, EPSILON) - pooled
+
+    def _pull(self, sums):
+        """The batch's gaps, over how many rows the cell has on average: through it the gradient."""
+        share = ops.maximum(self.cell_shares, EPSILON)  # (attributes, levels, groups)
+        level = ops.maximum(ops.sum(self.cell_shares, axis=2, keepdims=True), EPSILON)
+        return sums / share - ops.sum(sums, axis=-1, keepdims=True) / level
 
 
 FORMS = {

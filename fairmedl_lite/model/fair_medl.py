@@ -6,6 +6,7 @@ from fairmedl_lite.model.backend import PACKAGE, keras, ops
 from fairmedl_lite.model.cells import LEVEL_WEIGHTS
 from fairmedl_lite.model.debiasing import FORMS
 from fairmedl_lite.model.families import Bernoulli, Gaussian
+from fairmedl_lite.model.parts import arguments, dense
 from fairmedl_lite.model.random_effects import SPEED, RandomEffects
 from fairmedl_lite.model.reversal import GradientReversal
 
@@ -88,60 +89,42 @@ class FairMEDL(keras.Model):
         seed=0,
         **kwargs,
     ):
+        settings = arguments(locals())
         super().__init__(**kwargs)
-        self.config = {
-            "num_rows": int(num_rows),
-            "num_clusters": tuple(num_clusters),
-            "family": family,
-            "group_counts": tuple(group_counts),
-            "base_rate": float(base_rate),
-            "hidden": tuple(hidden),
-            "random_effects": tuple(
-                kind if isinstance(kind, str) else tuple(kind) for kind in random_effects
-            ),
-            "cluster_adversary": float(cluster_adversary),
-            "cluster_adversary_reads": cluster_adversary_reads,
-            "fairness": float(fairness),
-            "fairness_on": tuple(fairness_on),
-            "debias": debias,
-            "level_weights": tuple(level_weights),
-            "fixed_loss": fixed_loss,
-            "kl_weight": float(kl_weight),
-            "seed": seed,
-        }
-        adversarial = cluster_adversary > 0 or fairness > 0
-        self.fixed_loss = float(adversarial if fixed_loss is None else fixed_loss)
-        self.term_weights = {"fixed": self.fixed_loss, "kl": float(kl_weight)}
+        self.settings = settings
+        likelihoods = ("fixed", "mixed") if random_effects else ("mixed",)
+        self.family = Gaussian(likelihoods) if family == "gaussian" else Bernoulli(base_rate)
         seeds = np.random.SeedSequence(seed).generate_state(len(hidden) + 6).tolist()
-        self.hidden_layers = [_dense(units, seeds.pop(), activation="relu") for units in hidden]
-        self.fixed_head = _dense(1, seeds.pop())
+        self.hidden_layers = [dense(units, seeds.pop(), activation="relu") for units in hidden]
+        self.fixed_head = dense(1, seeds.pop())
         self.random_effects = _random_effects(num_clusters, random_effects, seeds.pop())
         self.cluster_adversary = cluster_adversary and _cluster_adversary(
             cluster_adversary, cluster_adversary_reads, sum(num_clusters), seeds.pop(), seeds.pop()
         )
-        likelihoods = ("fixed", "mixed") if random_effects else ("mixed",)
-        self.family = Gaussian(likelihoods) if family == "gaussian" else Bernoulli(base_rate)
         self.readers = tuple(fairness_on) if random_effects else ("fixed",)
         self.debiasing = fairness and FORMS[debias](
             group_counts,
-            level_weights,
-            self.family.threshold,
-            self.family.sharpness,
-            len(self.readers),
-            fairness,
+            level_weights=level_weights,
+            threshold=self.family.threshold,
+            sharpness=self.family.sharpness,
+            readers=len(self.readers),
+            weight=fairness,
             seed=seeds.pop(),
         )
+        adversarial = cluster_adversary > 0 or fairness > 0
+        self.fixed_loss = float(adversarial if fixed_loss is None else fixed_loss)
+        self.term_weights = {"fixed": self.fixed_loss, "kl": float(kl_weight)}
         self.term_metrics = {name: keras.metrics.Mean(name) for name in self._term_names()}
 
     def build(self, input_shape):
         self.built_shape = input_shape
         width = input_shape["x"][-1]
-        widths = [width, *self.config["hidden"]]
+        widths = [width, *self.settings["hidden"]]
         for layer, units in zip(self.hidden_layers, widths[:-1], strict=True):
             layer.build((None, units))
         self.fixed_head.build((None, widths[-1]))
         self.family.build(None)
-        for layer, kind in zip(self.random_effects, self.config["random_effects"], strict=True):
+        for layer, kind in zip(self.random_effects, self.settings["random_effects"], strict=True):
             slopes = {"slopes": widths[-1], "intercept": 0}.get(kind, len(kind))
             layer.build((None, slopes))
         if self.cluster_adversary:
@@ -151,7 +134,7 @@ class FairMEDL(keras.Model):
         # Not a constant of the graph: one compiled model then serves any number of rows.
         self.rows = self.add_weight(
             shape=(),
-            initializer=keras.initializers.Constant(self.config["num_rows"]),
+            initializer=keras.initializers.Constant(self.settings["num_rows"]),
             trainable=False,
             name="rows",
         )
@@ -184,7 +167,7 @@ class FairMEDL(keras.Model):
         features = {"slopes": activations[-1], "intercept": activations[-1][:, :0]}
         return [
             features[kind] if kind in features else ops.take(activations[0], kind, axis=1)
-            for kind in self.config["random_effects"]
+            for kind in self.settings["random_effects"]
         ]
 
     def prior_scale(self, features):
@@ -215,7 +198,7 @@ class FairMEDL(keras.Model):
     def _cluster_losses(self, clusters, scores):
         """Cross-entropy of each row, summed over the cluster variables: `(batch,)`."""
         total, start = 0.0, 0
-        for labels, count in zip(clusters, self.config["num_clusters"], strict=True):
+        for labels, count in zip(clusters, self.settings["num_clusters"], strict=True):
             total = total + _cross_entropy(labels, scores[:, start : start + count])
             start += count
         return total
@@ -223,7 +206,7 @@ class FairMEDL(keras.Model):
     def _fairness_losses(self, y, y_pred, sample_weight):
         """The loss of each reader of debiasing: `(readers,)`."""
         predictions = ops.stack([y_pred[name] for name in self.readers])
-        weights = _of_rows(sample_weight)
+        weights = _row_weights(sample_weight)
         weights = ops.ones_like(y["outcome"][:, 0]) if weights is None else weights
         return self.debiasing.loss(predictions, y["outcome"], y["cells"], weights)
 
@@ -238,7 +221,7 @@ class FairMEDL(keras.Model):
         return names
 
     def get_config(self):
-        return self.config
+        return dict(self.settings)
 
 
 def _random_effects(num_clusters, kinds, seed):
@@ -266,28 +249,27 @@ def _cluster_adversary(weight, reads, clusters, *seeds):
     return keras.Sequential([scale, *layers] if reads == "standardised" else layers)
 
 
-def _fast_dense(units, seed, speed, **options):
+def _fastdense(units, seed, speed, **options):
     """A dense layer whose weights are stored divided by the speed, and so move faster by it."""
-    layer = _dense(units, seed, speed, **options)
+    layer = dense(units, seed, speed, **options)
     return [layer] if speed == 1 else [layer, keras.layers.Rescaling(speed)]
 
 
-def _dense(units, seed, speed=1.0, **options):
-    initializer = keras.initializers.VarianceScaling(
-        1 / speed**2, "fan_avg", "uniform", seed=int(seed)
-    )
-    return keras.layers.Dense(units, kernel_initializer=initializer, **options)
+def _fast_dense(units, seed, speed, **options):
+    """A dense layer whose weights are stored divided by the speed, and so move faster by it."""
+    layer = dense(units, seed, speed, **options)
+    return [layer] if speed == 1 else [layer, keras.layers.Rescaling(speed)]
 
 
 def _cross_entropy(labels, logits):
     return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
-def _of_rows(sample_weight):
+def _row_weights(sample_weight):
     """The rows' weights, which Keras repeats for each target; `None` if all weigh the same."""
     return sample_weight["outcome"] if isinstance(sample_weight, dict) else sample_weight
 
 
 def _weighted_mean(sample_weight):
-    weights = _of_rows(sample_weight)
+    weights = _row_weights(sample_weight)
     return ops.mean if weights is None else lambda loss: ops.mean(loss * weights)

@@ -18,6 +18,9 @@ class Bernoulli(keras.layers.Layer):
         super().__init__(**kwargs)
         self.threshold = math.log(base_rate / (1 - base_rate))
 
+    def noise(self):
+        """There is no residual scale: the probability says how noisy a class is."""
+
     def loss(self, outcome, prediction, name):
         """Negative log likelihood of each row: `(batch,)`.
 
@@ -51,6 +54,10 @@ class Gaussian(keras.layers.Layer):
             name: self.add_weight(shape=(), initializer="zeros", name=f"{name}_log_scale")
             for name in self.names
         }
+
+    def noise(self):
+        """Standard deviation of the residual of the mixed prediction, as a float."""
+        return math.exp(float(ops.convert_to_numpy(self.log_scale["mixed"])))
 
     def loss(self, outcome, prediction, name):
         """Negative log likelihood of each row: `(batch,)`. Arguments as in `Bernoulli`."""

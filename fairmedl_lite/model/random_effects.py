@@ -157,10 +157,6 @@ class RandomEffects(keras.layers.Layer):
     def compute_output_shape(self, features_shape, clusters_shape=None):
         return (features_shape[0], 1)
 
-    def get_config(self):
-        names = ("num_clusters", "correlated", "initial_scale", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 def _of_rows(table, clusters):
     """Each row's entry of a table over clusters; zero where the cluster is -1."""

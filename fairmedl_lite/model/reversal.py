@@ -35,6 +35,3 @@ class GradientReversal(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "weight": self.weight}

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite.model.backend import keras
-from fairmedl_lite.model.compiling import _compiled, _finish
+from fairmedl_lite.model.compiling import compiled
 
 MIN_EPOCHS, MIN_STEPS = 20, 1600
 LONGEST = 4  # times the shortest training
@@ -73,18 +73,17 @@ def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
     steps = passes * math.ceil(rows / recipe.batch_size)
     shortest = math.ceil(epochs / passes) if epochs else max(MIN_EPOCHS, -(-MIN_STEPS // steps))
     schedule = Anneal(recipe, rows, shortest, shortest if epochs else LONGEST * shortest)
-    trainee = _compiled(model, steps, recipe.learning_rate, loss)
-    fitted = trainee.fit(
-        *data,
-        sample_weight=None if sample_weight is None else _repeated(sample_weight, passes),
-        batch_size=min(rows, recipe.batch_size),
-        shuffle=rows > recipe.batch_size,
-        epochs=schedule.longest,
-        steps_per_epoch=steps,  # unless told, Keras sets each epoch's data up twice
-        callbacks=[schedule],
-        verbose=0,
-    )
-    _finish(model, trainee)
+    with compiled(model, steps, recipe.learning_rate, loss) as trainee:
+        fitted = trainee.fit(
+            *data,
+            sample_weight=None if sample_weight is None else _repeated(sample_weight, passes),
+            batch_size=min(rows, recipe.batch_size),
+            shuffle=rows > recipe.batch_size,
+            epochs=schedule.longest,
+            steps_per_epoch=steps,  # unless told, Keras sets each epoch's data up twice
+            callbacks=[schedule],
+            verbose=0,
+        )
     if not schedule.converged:
         warnings.warn(
             f"The loss still fell after {passes * len(fitted.epoch)} epochs. Pass epochs= for "
