@@ -1,21 +1,23 @@
-"""What the two estimators share: settings, encoding, fitting, files."""
+"""What the two estimators share: settings, fitting, files."""
 
-import math
+import inspect
 import random
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from scipy.stats import entropy
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite import checks
-from fairmedl_lite.estimator import encoding
-from fairmedl_lite.estimator.clusters import ClusterIndex, ClusterMeans, cluster_table
 from fairmedl_lite.estimator.describing import Describing
+from fairmedl_lite.estimator.encoding import as_table
 from fairmedl_lite.estimator.file import read, write
-from fairmedl_lite.model.cells import attribute_weights, cell_codes, cell_shares, outcome_levels
+from fairmedl_lite.estimator.predicting import Predicting
+from fairmedl_lite.estimator.rows import Rows
+from fairmedl_lite.estimator.settings import NEED_CLUSTERS, check_settings, model_settings
+from fairmedl_lite.model.cells import Cells
 
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
 LEARNED = (
@@ -31,7 +33,7 @@ LEARNED = (
 )
 
 
-class FairMEDLEstimator(Describing):
+class FairMEDLEstimator(Predicting, Describing, BaseEstimator):
     """What the two estimators share. Their documentation goes on with what follows.
 
     A weight of 0 leaves a part out: `ladder` gives the paper's six ablations. `hidden=()` with
@@ -48,8 +50,8 @@ class FairMEDLEstimator(Describing):
         cluster_adversary_reads: Of the hidden layers `"activations"` (the paper's), or
             `"standardised"`, with an adversary that learns ten times as fast. The first changes
             what the prediction uses, but the network fools it: on Adult a new adversary still
-            finds the cluster (benchmarks/unlearning.py). After the second it finds less, the less
-            the larger the weight.
+            finds the cluster (results/adult_unlearning.csv). After the second it finds less, the
+            less the larger the weight.
         fairness: Float, zero or more (lam_FE = lam_ME). The prediction, once the outcome is
             known, shall not tell the sensitive attributes.
         fairness_on: Which predictions fairness is asked of: `"fixed"`, `"mixed"`.
@@ -85,9 +87,7 @@ class FairMEDLEstimator(Describing):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        cls.__doc__ = (
-            f"{cls.__doc__.strip()}\n\n    {FairMEDLEstimator.__doc__.split('    ', 1)[1]}"
-        )
+        cls.__doc__ = _joined(cls.__doc__, FairMEDLEstimator.__doc__)
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class FairMEDLEstimator(Describing):
         Warns:
             ConvergenceWarning: If the loss still falls when training ends.
         """
-        self._check_settings()
+        check_settings(self)
         checks.check_rows(
             X=X,
             y=y,
@@ -150,25 +150,38 @@ class FairMEDLEstimator(Describing):
             sample_weight=sample_weight,
         )
         sample_weight = checks.check_weights(sample_weight)
-        outcome = self._learn_outcome(y, sample_weight)
-        x, ids = self._learn_inputs(X, clusters)
-        self.groups_, groups = self._learn_groups(sensitive_features)
+        self.outcome_, outcome = self._outcome.learn(y, sample_weight)
+        x, ids = self._learn_rows(X, clusters)
+        cells = self._learn_cells(sensitive_features, outcome, sample_weight)
         with _seeded(self.seed):
-            rate = np.average(outcome, weights=sample_weight) if self._is_binary else 0.5
-            level, level_weights = outcome_levels(outcome)
-            self._assemble(self._model_config(len(x), rate, level_weights))
+            self._assemble(cells, len(x))
             targets = {"outcome": outcome[:, None]}
-            if self.fairness:
-                targets["cells"] = self._learn_cells(groups, level, sample_weight)
+            if cells is not None:
+                self.model_.debiasing.learn(cells)
+                targets["cells"] = cells.codes
             data = {"x": x, "clusters": ids}
             self.history_ = self._train(self.model_, data, targets, sample_weight)
             for predictor, labels in zip(self.cluster_predictors_, ids, strict=False):
                 self._train(predictor, x, labels, sample_weight, PREDICTOR_LOSS)
-        watched = ids if self.cluster_adversary else ()
-        read = groups if self.debias == "adversary" else None
-        self.chance_levels_ = _chance_levels(watched, read, outcome, sample_weight)
+        self.outcome_.set_noise(self.model_.family.noise())
+        self.chance_levels_ = self._chance_levels(ids, cells, sample_weight)
         self._summarise(x, ids, outcome, sample_weight)
         return self
+
+    @property
+    def encoder_(self):
+        """The `TableEncoder` that turns X into columns of numbers."""
+        return self.rows_.encoder
+
+    @property
+    def clusters_(self):
+        """Dictionary of cluster variable to the labels of its seen clusters."""
+        return self.rows_.index.labels
+
+    @property
+    def cluster_means_(self):
+        """The `ClusterMeans` of the columns that `within_between` names."""
+        return self.rows_.means
 
     def save(self, path):
         """Write the fitted model to one file: a zip of JSON and arrays.
@@ -177,16 +190,14 @@ class FairMEDLEstimator(Describing):
             path: Where to write.
         """
         check_is_fitted(self, "model_")
-        tables = {name: getattr(self, name) for name in self._learned if hasattr(self, name)}
+        tables = {name: getattr(self, name) for name in LEARNED if hasattr(self, name)}
         description = {
             "estimator": type(self).__name__,
             "params": self.get_params(),
-            "clusters": list(self.clusters_.items()),
-            "cluster_means": self.cluster_means_.means,
+            **self.rows_.get_config(),
             "groups": self.groups_,
-            "columns": self.encoder_.get_config(),
             "model": self.model_.get_config(),
-            "learned": tables,
+            "learned": tables | self.outcome_.get_config(),
         }
         weights = {"model": self.model_.get_weights()}
         for number, predictor in enumerate(self.cluster_predictors_):
@@ -213,131 +224,56 @@ class FairMEDLEstimator(Describing):
             name: tuple(value) if isinstance(value, list) else value
             for name, value in description["params"].items()
         }
-        self = cls(**params)
-        for name, value in description["learned"].items():
+        self, learned = cls(**params), description["learned"]
+        for name in learned.keys() & set(LEARNED):
+            value = learned[name]
             setattr(self, name, np.array(value) if isinstance(value, list) else value)
-        self._set_clusters({name: pd.Index(labels) for name, labels in description["clusters"]})
-        self.cluster_means_ = ClusterMeans(self.within_between, description["cluster_means"])
+        self.rows_ = Rows.from_config(description, self.within_between)
+        self.outcome_ = cls._outcome.from_config(learned)
         self.groups_ = {name: np.array(part) for name, part in description["groups"].items()}
-        self.encoder_ = encoding.TableEncoder.from_config(description["columns"])
-        self._assemble(description["model"])
+        self._make_models(description["model"])
         self.model_.set_weights(weights["model"])
         for number, predictor in enumerate(self.cluster_predictors_):
             predictor.set_weights(weights[f"cluster_predictor_{number}"])
+        self.outcome_.set_noise(self.model_.family.noise())
         return self
 
-    def _check_settings(self):
-        unknown = set(self.fairness_on) - {"fixed", "mixed"}
-        if isinstance(self.fairness_on, str) or unknown or (self.fairness and not self.fairness_on):
-            raise ValueError(
-                "fairness_on must name one or both of 'fixed' and 'mixed' in a tuple. "
-                f"Received: {self.fairness_on!r}. To leave fairness out pass fairness=0."
-            )
-        checks.check_choice("debias", self.debias, ("adversary", "correlation", "equalized_odds"))
-        readings = ("activations", "standardised")
-        checks.check_choice("cluster_adversary_reads", self.cluster_adversary_reads, readings)
-        if isinstance(self.within_between, str):
-            raise ValueError(
-                "within_between must be a list of columns. Received: the string "
-                f"{self.within_between!r}. Pass [{self.within_between!r}]."
-            )
-        for name in ("cluster_adversary", "fairness", "fixed_loss"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be zero or more, and finite. Received: {value!r}.")
-        for name in ("epochs", "batch_size", "learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be above zero. Received: {value!r}.")
-        if self.cluster_adversary and not self.hidden:
-            raise ValueError(
-                "A cluster adversary reads hidden layers. Received: hidden=(). "
-                "Pass cluster_adversary=0, or name hidden units."
-            )
+    def _learn_rows(self, X, clusters):
+        """Learn clusters and encoding; the encoded rows and the numbers of their clusters."""
+        needed = [name for name in NEED_CLUSTERS if getattr(self, name)]
+        self.rows_ = Rows.learn(X, clusters, needed=needed, within_between=self.within_between)
+        self.feature_names_in_ = np.array(list(as_table(X)), dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        return self.rows_.read(X, clusters)
 
-    def _learn_inputs(self, X, clusters):
-        """Learn clusters and encoding; return the encoded rows and the numbers of their clusters.
-
-        No cluster is numbered if no part needs them.
-        """
-        parts = ("random_effects", "cluster_adversary", "cluster_predictor", "within_between")
-        needed = [name for name in parts if getattr(self, name)]
-        if needed and clusters is None:
-            raise ValueError(
-                f"clusters must be given for {', '.join(needed)}. Received: None. "
-                "Pass clusters=..., or leave these parts out."
-            )
-        table = cluster_table(clusters) if needed else pd.DataFrame(index=range(len(X)))
-        self._set_clusters(ClusterIndex.learn(table, needed).labels)
-        X = encoding.as_table(X)
-        self.feature_names_in_ = np.array(list(X), dtype=object)
-        self.n_features_in_ = X.shape[1]
-        self.cluster_means_ = ClusterMeans.learn(X, table, self.within_between)
-        X = self.cluster_means_.add(X, table)
-        self.encoder_ = encoding.TableEncoder().fit(X)
-        ids = self.cluster_index_.number(table, len(X)) if needed else ()
-        return self.encoder_.transform(X), ids
-
-    def _set_clusters(self, labels):
-        self.clusters_, self.cluster_index_ = labels, ClusterIndex(labels)
-
-    def _learn_groups(self, sensitive_features):
+    def _learn_cells(self, sensitive_features, outcome, sample_weight):
+        """Learn the groups, and the cell of each row: its groups at its level of the outcome."""
+        self.groups_ = {}
         if not self.fairness:
-            return {}, None
+            return None
         if sensitive_features is None:
             raise ValueError(
                 f"sensitive_features must be given for fairness={self.fairness}. Received: None. "
                 "Pass a DataFrame of attributes, or fairness=0."
             )
-        return checks.check_groups(sensitive_features)
+        self.groups_, groups = checks.check_groups(sensitive_features)
+        counts = [len(found) for found in self.groups_.values()]
+        return Cells.learn(groups, counts, outcome, sample_weight)
 
-    def _effect_kinds(self):
-        """What random effects each cluster variable has, as the model takes them."""
-        kinds = self.random_effects
-        if not isinstance(kinds, dict):
-            kinds = {variable: kinds for variable in self.clusters_}
-        if set(kinds) != set(self.clusters_):
-            raise ValueError(
-                "random_effects must name each cluster variable, or be the same for all. "
-                f"Received: {list(kinds)} for {list(self.clusters_)}."
-            )
-        return tuple(self._effect_kind(kinds[variable]) for variable in self.clusters_)
+    def _assemble(self, cells, num_rows):
+        """Make the models for what was learned of the data."""
+        from fairmedl_lite.model.fair_medl import FairMEDL
 
-    def _effect_kind(self, kind):
-        if isinstance(kind, list | tuple):
-            return tuple(place for name in kind for place in self.encoder_.positions(name))
-        checks.check_choice("random_effects", kind, ("slopes", "intercept", None, "a list"))
-        return kind
+        parts = self.rows_, self.outcome_, cells, num_rows
+        self._make_models(model_settings(FairMEDL, self.get_params(), *parts))
 
-    def _model_config(self, rows, base_rate, level_weights):
-        kinds = self._effect_kinds() if self.random_effects is not None else ()
-        parts = ("hidden", "cluster_adversary", "cluster_adversary_reads", "fairness")
-        parts += ("fairness_on", "debias", "fixed_loss", "seed")
-        return {
-            "num_rows": rows,
-            "num_clusters": self.cluster_index_.counts,
-            "family": "bernoulli" if self._is_binary else "gaussian",
-            "group_counts": tuple(len(groups) for groups in self.groups_.values()),
-            "base_rate": float(base_rate),
-            "level_weights": level_weights,
-            "random_effects": kinds,
-            **{name: getattr(self, name) for name in parts},
-        }
-
-    def _learn_cells(self, groups, level, sample_weight):
-        """The cell of each row: its group, of each attribute, at its level of the outcome."""
-        debiasing = self.model_.debiasing
-        cells = cell_codes(groups, level, debiasing.group_counts)
-        debiasing.cell_shares.assign(cell_shares(cells, debiasing.shape, sample_weight))
-        return cells
-
-    def _assemble(self, config):
+    def _make_models(self, settings):
         """Make the models, with their weights in place."""
         from fairmedl_lite.model.cluster_predictor import ClusterPredictor
         from fairmedl_lite.model.fair_medl import FairMEDL
 
-        columns, counts = len(self.encoder_.feature_names), self.cluster_index_.counts
-        self.model_ = FairMEDL(**config)
+        columns, counts = self.rows_.columns, self.rows_.index.counts
+        self.model_ = FairMEDL(**settings)
         self.model_.build({"x": (None, columns), "clusters": ((None,),) * len(counts)})
         self.cluster_predictors_ = [
             ClusterPredictor(count, seed=self.seed) for count in counts if self.cluster_predictor
@@ -354,6 +290,24 @@ class FairMEDLEstimator(Describing):
                 recipe = replace(recipe, **{name: getattr(self, name)})
         return train(model, x, y, sample_weight, recipe, epochs=self.epochs, loss=loss)
 
+    def _chance_levels(self, ids, cells, sample_weight):
+        """The cross-entropy, in nats, of adversaries that know only how frequent answers are."""
+        levels = {}
+        if self.cluster_adversary and len(ids):
+            parts = [entropy(np.bincount(part, weights=sample_weight)) for part in ids]
+            levels["cluster_adversary"] = float(np.sum(parts))
+        if cells is not None and self.debias == "adversary":
+            levels["fairness"] = cells.chance_level()
+        return levels
+
+
+def _joined(own, shared):
+    """A docstring that goes on with a shared one, but for its first paragraph."""
+    if not own or not shared:  # python -OO keeps none
+        return own
+    _, rest = inspect.cleandoc(shared).split("\n\n", 1)
+    return f"{inspect.cleandoc(own)}\n\n{rest}\n"
+
 
 @contextmanager
 def _seeded(seed):
@@ -367,25 +321,3 @@ def _seeded(seed):
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
-
-
-def _chance_levels(ids, groups, outcome, sample_weight):
-    """The cross-entropy, in nats, of an adversary that knows only how frequent each answer is."""
-    levels = {}
-    if len(ids):
-        parts = [entropy(np.bincount(part, weights=sample_weight)) for part in ids]
-        levels["cluster_adversary"] = float(np.sum(parts))
-    if groups is not None:
-        levels["fairness"] = _fairness_chance(groups, outcome)
-    return levels
-
-
-def _fairness_chance(groups, outcome):
-    """The same where the groups weigh the same: the logarithm of how many there are."""
-    level, shares = outcome_levels(outcome)
-    counts = [
-        [len(np.unique(column[level == number])) for number in range(len(shares))]
-        for column in groups.T
-    ]
-    weights = attribute_weights(groups.max(axis=0) + 1)
-    return float(np.mean(weights * (np.log(counts) @ np.array(shares))))

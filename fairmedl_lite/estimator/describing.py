@@ -5,7 +5,12 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite.estimator import summaries
-from fairmedl_lite.estimator.predicting import Predicting, in_chunks, with_ones
+from fairmedl_lite.estimator.running import (
+    outputs,
+    posterior_variance,
+    slope_features,
+    with_ones,
+)
 
 CROSSED = (
     "With several cluster variables the posterior is mean-field across them: the intervals of "
@@ -13,7 +18,7 @@ CROSSED = (
 )
 
 
-class Describing(Predicting):
+class Describing:
     """The part of an estimator that sums up what was learned."""
 
     @property
@@ -34,13 +39,13 @@ class Describing(Predicting):
         clusters, and with `hidden=()` the coefficients with standard errors.
         """
         check_is_fitted(self, "model_")
-        rows = self.model_.config["num_rows"]
+        rows = self.model_.settings["num_rows"]
         title = (
             f"{type(self).__name__}: {rows:,} rows, fixed effects "
             f"{'linear' if not self.hidden else f'a network of {self.hidden} units'}\n"
             f"Log likelihood: at least {self.lower_bound_:.1f}"
         )
-        counts = dict(zip(self.clusters_, self.cluster_index_.counts, strict=True))
+        counts = dict(zip(self.rows_.index.labels, self.rows_.index.counts, strict=True))
         notes = [CROSSED] if len(self.model_.random_effects) > 1 else []
         return summaries.write(
             title,
@@ -53,27 +58,22 @@ class Describing(Predicting):
     def _summarise(self, x, ids, outcome, sample_weight):
         """Set the attributes that say what was learned."""
         sample_weight = np.ones(len(x)) if sample_weight is None else sample_weight
-        outputs = self._run(x, ids)
+        found = outputs(self.model_, x, ids)
         kl = sum(float(layer.kl()) for layer in self.model_.random_effects)
-        variance = in_chunks(self._posterior_variance, x, *ids)
-        expected = self._expected_log_likelihood(outcome, outputs["mixed"], np.sqrt(variance))
+        variance = posterior_variance(self.model_, x, *ids)
+        expected = self.outcome_.expected_log_likelihood(outcome, found["mixed"], np.sqrt(variance))
         self.lower_bound_ = float(sample_weight @ expected) - kl
         if self.model_.random_effects:
-            self._summarise_effects(x, ids, outputs["prior_scale"])
+            self._summarise_effects(x, ids, found["prior_scale"])
         if not self.hidden:
-            self._summarise_coefficients(x, ids, outputs["mixed"], sample_weight)
-
-    def _posterior_variance(self, x, *ids):
-        """Variance of the sum of each row's effects under the posterior: `(rows,)`."""
-        features = self.model_.slope_features(self.model_.activations(x))
-        layers = zip(self.model_.random_effects, features, ids, strict=False)
-        scales = [np.asarray(layer.posterior_scale(*parts))[:, 0] for layer, *parts in layers]
-        return sum(map(np.square, scales), np.zeros(len(x)))
+            self._summarise_coefficients(x, ids, found["mixed"], sample_weight)
 
     def _summarise_effects(self, x, ids, prior_scale):
         tables, self.effect_covariances_ = [], {}
-        variances = self._scale**2 * np.mean(np.square(prior_scale, dtype="float64"), axis=0)
-        for number, (variable, labels) in enumerate(self.clusters_.items()):
+        variances = self.outcome_.scale**2 * np.mean(
+            np.square(prior_scale, dtype="float64"), axis=0
+        )
+        for number, (variable, labels) in enumerate(self.rows_.index.labels.items()):
             layer, rows = self.model_.random_effects[number], np.bincount(ids[number])
             shown = self._shown_effects(number, x, ids[number], variances[number])
             names, matrix, self.effect_covariances_[variable] = shown
@@ -82,39 +82,41 @@ class Describing(Predicting):
         tables = pd.concat(tables, ignore_index=True)
         self.random_effects_ = tables[["variable", *tables.columns.drop("variable")]]
         self.variance_components_ = summaries.variance_table(
-            self.effect_covariances_, variances, self._residual_variance()
+            self.effect_covariances_, variances, self.outcome_.residual_variance()
         )
 
     def _shown_effects(self, number, x, ids, variance):
         """Names of the effects shown, how they follow from the layer's, and their covariance."""
-        kind = self.model_.config["random_effects"][number]
+        kind = self.model_.settings["random_effects"][number]
         if kind == "slopes" and self.hidden:
-            means = pd.DataFrame(self._features(x)[number]).groupby(ids).mean().to_numpy()
-            names, matrix = [summaries.AVERAGE], self._scale * with_ones(means)[:, None]
+            means = (
+                pd.DataFrame(slope_features(self.model_, x)[number]).groupby(ids).mean().to_numpy()
+            )
+            names, matrix = [summaries.AVERAGE], self.outcome_.scale * with_ones(means)[:, None]
             covariance = variance.reshape(1, 1)
         else:
             columns = {"slopes": range(x.shape[1]), "intercept": ()}.get(kind, kind)
-            names, matrix = summaries.effect_map(self.encoder_, columns)
-            matrix = self._scale * matrix
+            names, matrix = summaries.effect_map(self.rows_.encoder, columns)
+            matrix = self.outcome_.scale * matrix
             prior = self.model_.random_effects[number].prior_scale_tril()
             root = matrix @ np.asarray(prior, "float64")
             covariance = root @ root.T
         return names, matrix, pd.DataFrame(covariance, index=names, columns=names)
 
     def _summarise_coefficients(self, x, ids, link, sample_weight):
-        names, matrix, keep = summaries.coefficient_map(self.encoder_)
+        names, matrix, keep = summaries.coefficient_map(self.rows_.encoder)
         kernel, bias = (np.asarray(part, "float64") for part in self.model_.fixed_head.weights)
-        estimate = self._scale * matrix @ np.concatenate([bias, kernel[:, 0]])
-        estimate[0] += self._centre
-        precision = self._precision(link) * sample_weight
+        estimate = self.outcome_.scale * matrix @ np.concatenate([bias, kernel[:, 0]])
+        estimate[0] += self.outcome_.centre
+        precision = self.outcome_.precision(link) * sample_weight
         design = with_ones(x)
         effects = [
             (part, with_ones(features) @ np.asarray(layer.prior_scale_tril()))
             for part, features, layer in zip(
-                ids, self._features(x), self.model_.random_effects, strict=False
+                ids, slope_features(self.model_, x), self.model_.random_effects, strict=False
             )
         ]
         covariance = summaries.coefficient_covariance(design[:, keep], precision, effects)
-        mapping = self._scale * matrix[:, keep]
+        mapping = self.outcome_.scale * matrix[:, keep]
         covariance = mapping @ covariance @ mapping.T
         self.fixed_effects_ = summaries.coefficient_table(names, estimate, covariance)

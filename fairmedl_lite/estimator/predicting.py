@@ -3,19 +3,17 @@
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite import checks
-from fairmedl_lite.estimator import encoding, posterior
-from fairmedl_lite.estimator.clusters import cluster_table
+from fairmedl_lite.estimator import posterior
+from fairmedl_lite.estimator.running import CHUNK, in_chunks, outputs, slope_features, with_ones
 
 EFFECTS = ("fixed", "random", "mixed")
 UNSEEN = (None, "fixed", "prior", "predict", "shuffled")
-CHUNK = 8_192  # rows predicted at once
 
 
-class Predicting(BaseEstimator):
+class Predicting:
     """The part of an estimator that reads new rows, of seen and of new clusters."""
 
     def cluster_effects(self, X, *, clusters, variable=None, level=0.9):
@@ -33,17 +31,17 @@ class Predicting(BaseEstimator):
             DataFrame with `cluster`, `rows`, and on the link scale `mean`, `sd`, `low`, `high`.
         """
         number = self._variable(variable, "cluster_effects")
-        x, every_id = self._inputs(X, clusters, unseen=None)
+        x, every_id = self._read(X, clusters, unseen=None)
         layer, ids = self.model_.random_effects[number], every_id[number]
-        features = self._features(x)[number]
+        features = slope_features(self.model_, x)[number]
         average = pd.DataFrame(features).groupby(ids).mean().to_numpy("float32")
         present = np.unique(ids)
-        mean = self._scale * np.asarray(layer(average, present))[:, 0]
-        sd = self._scale * np.asarray(layer.posterior_scale(average, present))[:, 0]
+        mean = self.outcome_.scale * np.asarray(layer(average, present))[:, 0]
+        sd = self.outcome_.scale * np.asarray(layer.posterior_scale(average, present))[:, 0]
         half = norm.ppf((1 + level) / 2) * sd
         return pd.DataFrame(
             {
-                "cluster": list(self.clusters_.values())[number][present],
+                "cluster": list(self.rows_.index.labels.values())[number][present],
                 "rows": np.bincount(ids)[present],
                 "mean": mean,
                 "sd": sd,
@@ -67,26 +65,24 @@ class Predicting(BaseEstimator):
             Float32 array of shape `(draws, rows)`. The fixed effects are estimates and do not
             vary, nor does the residual.
         """
-        x, ids = self._inputs(X, clusters, unseen)
+        x, ids = self._read(X, clusters, unseen)
         generator = np.random.default_rng(seed)
-        rows = np.arange(len(x))
-        table = pd.DataFrame({name: rows for name in self.clusters_})
-        table = table if clusters is None else self.cluster_index_.named(cluster_table(clusters))
-        drawn = np.tile(self._run(x, ids)["fixed"], (draws, 1))
-        for number, features in enumerate(self._features(x)):
+        labels = self.rows_.labels(clusters, len(x))
+        drawn = np.tile(outputs(self.model_, x, ids)["fixed"], (draws, 1))
+        for number, features in enumerate(slope_features(self.model_, x)):
             new = ids[number] < 0
             soft = unseen in ("predict", "shuffled") and new.any()
             drawn += posterior.draw_effects(
                 self.model_.random_effects[number],
                 with_ones(features),
                 ids[number],
-                table[list(self.clusters_)[number]].to_numpy(),
+                labels.iloc[:, number].to_numpy(),
                 unseen=unseen,
                 membership=self._membership(x[new], number, unseen) if soft else None,
                 draws=draws,
                 random=generator,
             )
-        return self._centre + self._scale * drawn
+        return self.outcome_.centre + self.outcome_.scale * drawn
 
     def predict_interval(self, X, *, clusters=None, unseen=None, level=0.9, draws=1000, seed=0):
         """Interval from posterior draws: what is not known of a row, given the fixed effects.
@@ -110,7 +106,7 @@ class Predicting(BaseEstimator):
             raise ValueError(f"level must lie between 0 and 1. Received: {level!r}.")
         drawn = self.posterior_draws(X, clusters=clusters, unseen=unseen, draws=draws, seed=seed)
         ends = [(1 - level) / 2, (1 + level) / 2]
-        low, high = np.quantile(self._outcome_draws(drawn, seed), ends, axis=0)
+        low, high = np.quantile(self.outcome_.draws(drawn, seed), ends, axis=0)
         return pd.DataFrame({"low": low, "high": high})
 
     def membership(self, X, *, clusters=None, variable=None):
@@ -126,8 +122,8 @@ class Predicting(BaseEstimator):
             true clusters by `membership_report`.
         """
         number = self._variable(variable, "membership")
-        x, _ = self._inputs(X, clusters, unseen="predict")
-        labels = list(self.clusters_.values())[number]
+        x, _ = self._read(X, clusters, unseen="predict")
+        labels = list(self.rows_.index.labels.values())[number]
         return pd.DataFrame(self._membership(x, number, "predict"), columns=labels)
 
     def _variable(self, variable, what):
@@ -135,38 +131,18 @@ class Predicting(BaseEstimator):
         check_is_fitted(self, "model_")
         if what == "cluster_effects" and not self.model_.random_effects:
             raise ValueError(f"{what} needs random effects. Received: a model without.")
-        names = list(self.clusters_)
+        names = list(self.rows_.index.labels)
         if variable is None and len(names) == 1:
             return 0
         checks.check_choice("variable", variable, names)
         return names.index(variable)
 
-    def _inputs(self, X, clusters, unseen):
+    def _read(self, X, clusters, unseen):
         """The encoded rows, and the numbers of their clusters, -1 where a cluster is new."""
         check_is_fitted(self, "model_")
         checks.check_choice("unseen", unseen, UNSEEN)
-        checks.check_rows(X=X, clusters=clusters)
-        X = encoding.as_table(X)
-        x = self.encoder_.transform(self.cluster_means_.add(X, clusters))
-        ids = self.cluster_index_.number(clusters, len(x))
-        if unseen is None and self.model_.random_effects:
-            self._refuse_new(ids, clusters)
-        return x, ids
-
-    def _refuse_new(self, ids, clusters):
-        for (variable, labels), part in zip(self.clusters_.items(), ids, strict=True):
-            new = part < 0
-            if not new.any():
-                continue
-            names = "all unknown"
-            if clusters is not None:
-                table = self.cluster_index_.named(cluster_table(clusters))
-                names = table.loc[new, variable].unique()[:5].tolist()
-            raise ValueError(
-                f"Every cluster must be one of the {len(labels)} of the training rows. "
-                f"Received: {int(new.sum())} rows of new clusters ({names}). Say what such rows "
-                "get: unseen='fixed', 'prior' or 'predict'."
-            )
+        refuse_new = unseen is None and bool(self.model_.random_effects)
+        return self.rows_.read(X, clusters, refuse_new=refuse_new)
 
     def _link(self, X, clusters, effects, unseen):
         """Predictions on the link scale, and the standard deviation of what is yet unknown.
@@ -180,18 +156,18 @@ class Predicting(BaseEstimator):
                 "Pass effects='fixed'."
             )
         plain = effects in ("fixed", "population") or not self.model_.random_effects
-        x, ids = self._inputs(X, clusters, "fixed" if plain else unseen)
-        outputs = self._run(x, ids)
+        x, ids = self._read(X, clusters, "fixed" if plain else unseen)
+        found = outputs(self.model_, x, ids)
         nothing = np.zeros(len(x))
         if not self.model_.random_effects:
-            return outputs["mixed"], nothing
+            return found["mixed"], nothing
         if plain:
-            everyone = np.linalg.norm(outputs["prior_scale"], axis=1)
-            return outputs["fixed"], everyone if effects == "population" else nothing
-        link, new = outputs[effects], np.column_stack(ids) < 0
+            everyone = np.linalg.norm(found["prior_scale"], axis=1)
+            return found["fixed"], everyone if effects == "population" else nothing
+        link, new = found[effects], np.column_stack(ids) < 0
         if unseen in ("predict", "shuffled"):
             self._add_predicted(link, x, new, unseen)
-        scale = np.linalg.norm(outputs["prior_scale"] * new, axis=1)
+        scale = np.linalg.norm(found["prior_scale"] * new, axis=1)
         return link, scale if unseen == "prior" else nothing
 
     def _add_predicted(self, link, x, new, unseen):
@@ -200,7 +176,7 @@ class Predicting(BaseEstimator):
             rows = np.flatnonzero(new[:, number])
             for part in (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)):
                 share = self._membership(x[part], number, unseen)
-                features = self._features(x[part])[number]
+                features = slope_features(self.model_, x[part])[number]
                 link[part] += np.asarray(layer(features, share))[:, 0]
 
     def _membership(self, x, number, unseen):
@@ -213,36 +189,3 @@ class Predicting(BaseEstimator):
         if unseen == "shuffled":
             share = np.random.default_rng(self.seed).permutation(share)
         return share
-
-    def _features(self, x):
-        """What the slopes of each cluster variable stand on: list of arrays `(rows, slopes)`."""
-        model = self.model_
-        return [
-            in_chunks(lambda part, n=n: model.slope_features(model.activations(part))[n], x)
-            for n in range(len(model.random_effects))
-        ]
-
-    def _run(self, x, ids):
-        chunks = [
-            self.model_({"x": x[rows], "clusters": tuple(part[rows] for part in ids)})
-            for rows in (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
-        ]
-        outputs = {
-            name: np.concatenate([np.asarray(chunk[name]) for chunk in chunks])
-            for name in chunks[0]
-        }
-        return {
-            name: part if name == "prior_scale" else part[:, 0] for name, part in outputs.items()
-        }
-
-
-def with_ones(features):
-    """Features with a column of ones before them."""
-    return np.column_stack([np.ones(len(features)), features])
-
-
-def in_chunks(function, *arrays):
-    """A function's values, of `CHUNK` rows at a time."""
-    starts = range(0, len(arrays[0]), CHUNK)
-    parts = [function(*(array[start : start + CHUNK] for array in arrays)) for start in starts]
-    return np.concatenate([np.asarray(part) for part in parts])

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import joblib
@@ -207,14 +208,20 @@ def _fit_and_measure(data, plan, fit):
     return [(*map(str, row[:-1]), float(row[-1])) for row in rows]
 
 
+@cache
+def _twins():
+    """The compiled models of this process: models on other seeds share their graphs."""
+    from fairmedl_lite.model.compiling import CompiledTwins
+
+    return CompiledTwins()
+
+
 def _graphs_shared(model):
     """Within it, this process compiles like models once. Keras is loaded for one of ours only."""
     parts = (model, *model.get_params().values())
     if not any(isinstance(part, FairMEDLEstimator) for part in parts):
         return nullcontext()
-    from fairmedl_lite.model.compiling import compiled_once
-
-    return compiled_once()
+    return _twins().shared()
 
 
 def _test_to_train(part, measured, train):

@@ -11,6 +11,15 @@ from fairmedl_lite.metrics.groups import by_metric
 DROP = chi2.ppf(0.95, df=1) / 2  # of the log likelihood, at the ends of the 95 % interval
 LARGEST = 10.0  # sd tried, in logits; of a continuous metric in sds of the groups' values
 STEPS = np.linspace(0, 8, 65)  # of the sds tried: LARGEST * sinh(step) / sinh(8)
+NORMAL_95 = norm.ppf(0.975)
+# The trapezoid rule in t with z = sinh(t): close together at the mode, and far into a long tail.
+TURNS = np.linspace(-3, 3, 32)
+NODES = np.sinh(TURNS)
+LOG_WEIGHTS = np.log(np.cosh(TURNS) * (TURNS[1] - TURNS[0])) + norm.logpdf(0)
+NEWTON_STEPS = (
+    12  # of Newton's at most: both functions climbed are concave, and start near their top
+)
+CLOSE = 1e-6  # a step that ends the climb
 
 
 def random_effect_spread(report):
@@ -99,20 +108,6 @@ def _likeliest_sd(model):
     return tuple(unit * np.sinh([top, low, high]))
 
 
-NORMAL_95 = norm.ppf(0.975)
-
-# The trapezoid rule in t with z = sinh(t): close together at the mode, and far into a long tail.
-TURNS = np.linspace(-3, 3, 32)
-
-NODES = np.sinh(TURNS)
-
-LOG_WEIGHTS = np.log(np.cosh(TURNS) * (TURNS[1] - TURNS[0])) + norm.logpdf(0)
-
-STEPS = 12  # of Newton's at most: both functions climbed are concave, and start near their top
-
-CLOSE = 1e-6  # a step that ends the climb
-
-
 class RandomLogits:
     """Positives of each group are binomial, with a logit of `mean + sd z` and standard normal z.
 
@@ -138,7 +133,7 @@ class RandomLogits:
         """For each sd of shape `(sds,)` the likeliest mean, and the log likelihood there."""
         precision = 1 / (self.variance + sds[:, None] ** 2)
         means = (precision * self.logit).sum(axis=1) / precision.sum(axis=1)
-        for _ in range(STEPS):
+        for _ in range(NEWTON_STEPS):
             step = self._step(means, sds)
             means = means + np.clip(step, -1 - sds, 1 + sds)
             if np.abs(step).max() < CLOSE:
@@ -186,7 +181,7 @@ class RandomLogits:
     def _mode(self, means, sds):
         """The likeliest z of each group, and the width of its density there."""
         z = sds * (self.logit - means) / (sds**2 + self.variance)
-        for _ in range(STEPS):
+        for _ in range(NEWTON_STEPS):
             rate = expit(means + sds * z)
             curvature = 1 + sds**2 * self.cases * rate * (1 - rate)
             step = (sds * (self.hits - self.cases * rate) - z) / curvature

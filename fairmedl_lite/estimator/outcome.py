@@ -1,0 +1,156 @@
+"""The outcome of a model: how it is learned and drawn, and what its noise is."""
+
+import math
+
+import numpy as np
+from scipy.special import expit, log_expit
+
+from fairmedl_lite import checks
+from fairmedl_lite.estimator.summaries import LATENT_VARIANCE
+
+NODES = 32  # of the quadrature over a normal distribution
+
+
+class Binary:
+    """An outcome of two classes, predicted on the logit scale.
+
+    Args:
+        classes: Array of the two, the positive one last.
+        base_rate: Float in (0, 1). The share of positive rows, or of their weight.
+    """
+
+    family, centre, scale = "bernoulli", 0.0, 1.0
+
+    def __init__(self, classes, base_rate=0.5):
+        self.classes, self.base_rate = classes, base_rate
+
+    @classmethod
+    def learn(cls, y, sample_weight):
+        """Return what is learned, and the outcome as zeros and ones.
+
+        Args:
+            y: Array-like of shape `(rows,)`.
+            sample_weight: Array of shape `(rows,)`, or `None`.
+
+        Raises:
+            ValueError: If y has a missing value or not two classes, or one class has no weight.
+        """
+        classes, outcome = checks.check_binary(y)
+        base_rate = float(np.average(outcome, weights=sample_weight))
+        if not 0 < base_rate < 1:
+            raise ValueError(
+                "Both classes of y must have rows that weigh more than zero. "
+                "Received: a sample_weight of 0 for every row of one class."
+            )
+        return cls(classes, base_rate), outcome
+
+    def get_config(self):
+        """What was learned, as a model file holds it."""
+        return {"classes_": self.classes}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild what was learned."""
+        return cls(np.array(config["classes_"]))
+
+    def set_noise(self, scale):
+        """Nothing is to be set: the classes' noise follows from their probability."""
+
+    def probability(self, link, scale):
+        """Probability of the positive class, averaged over a normal spread of the logit.
+
+        Args:
+            link: Array of shape `(rows,)`.
+            scale: Array of shape `(rows,)`: the standard deviation of what is not known.
+        """
+        return _average_over_normal(expit, link, scale) if scale.any() else _sigmoid(link)
+
+    def draws(self, link, seed):
+        """What an interval is of: the probability of the positive class. `(draws, rows)`."""
+        return _sigmoid(link)
+
+    def residual_variance(self):
+        """Variance of the latent logistic scale."""
+        return LATENT_VARIANCE
+
+    def precision(self, link):
+        """The working weight of each row, one over its variance on the link scale: `(rows,)`."""
+        return _sigmoid(link) * _sigmoid(-link)
+
+    def expected_log_likelihood(self, outcome, link, scale):
+        """Mean of each row's log likelihood over the posterior of its effects: `(rows,)`."""
+        turned = np.where(outcome == 1, link, -link)
+        return _average_over_normal(log_expit, turned, scale)
+
+
+class Continuous:
+    """A continuous outcome, standardised for the fit, with Gaussian noise.
+
+    Args:
+        centre: Float. The mean, in the units of y.
+        scale: Float. The standard deviation, in the units of y.
+    """
+
+    family, base_rate = "gaussian", 0.5
+
+    def __init__(self, centre, scale):
+        self.centre, self.scale, self.noise = centre, scale, 1.0
+
+    @classmethod
+    def learn(cls, y, sample_weight):
+        """Return what is learned, and the standardised outcome. Arguments as in `Binary.learn`.
+
+        Raises:
+            ValueError: If y holds no numbers, a missing or infinite one, or does not vary.
+        """
+        values, centre, scale = checks.check_number(y, sample_weight)
+        return cls(centre, scale), ((values - centre) / scale).astype("float32")
+
+    def get_config(self):
+        """What was learned, as a model file holds it."""
+        return {"outcome_mean_": self.centre, "outcome_scale_": self.scale}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild what was learned."""
+        return cls(config["outcome_mean_"], config["outcome_scale_"])
+
+    def set_noise(self, scale):
+        """Take over the residual scale that the model has learned, of the standardised y."""
+        self.noise = scale
+
+    @property
+    def residual_sd(self):
+        """Standard deviation of the residual, in the units of y."""
+        return self.scale * self.noise
+
+    def draws(self, link, seed):
+        """What an interval is of: the outcome, its residual too. `(draws, rows)`."""
+        noise = np.random.default_rng([seed, 1]).normal(size=link.shape)
+        return link + self.residual_sd * noise
+
+    def residual_variance(self):
+        """Variance of the residual, in squared units of y."""
+        return self.residual_sd**2
+
+    def precision(self, link):
+        """One over the residual variance of the standardised y: `(rows,)`."""
+        return np.full(len(link), (self.scale / self.residual_sd) ** 2)
+
+    def expected_log_likelihood(self, outcome, link, scale):
+        """Mean of each row's log likelihood over the posterior of its effects: `(rows,)`."""
+        residual = self.residual_sd / self.scale
+        error = np.square(outcome - link, dtype="float64") + scale**2
+        return -0.5 * (error / residual**2 + math.log(2 * math.pi * self.residual_sd**2))
+
+
+def _sigmoid(logit):
+    return expit(logit.astype("float64"))
+
+
+def _average_over_normal(function, mean, scale):
+    """Mean of function(e) over e ~ N(mean, scale^2), by Gauss-Hermite quadrature."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    mean = mean.astype("float64")
+    parts = zip(nodes, weights / weights.sum(), strict=True)
+    return sum(weight * function(mean + node * scale) for node, weight in parts)

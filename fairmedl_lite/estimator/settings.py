@@ -1,0 +1,96 @@
+"""The settings of an estimator: what may not come in, and what the model is made with."""
+
+import inspect
+import math
+
+from fairmedl_lite import checks
+
+FORMS = ("adversary", "correlation", "equalized_odds")
+READINGS = ("activations", "standardised")
+NEED_CLUSTERS = ("random_effects", "cluster_adversary", "cluster_predictor", "within_between")
+
+
+def check_settings(settings):
+    """Raise if a setting cannot be used.
+
+    Args:
+        settings: An estimator, whose settings are its attributes.
+    """
+    _check_fairness_on(settings)
+    checks.check_choice("debias", settings.debias, FORMS)
+    checks.check_choice("cluster_adversary_reads", settings.cluster_adversary_reads, READINGS)
+    if isinstance(settings.within_between, str):
+        raise ValueError(
+            "within_between must be a list of columns. Received: the string "
+            f"{settings.within_between!r}. Pass [{settings.within_between!r}]."
+        )
+    for name in ("cluster_adversary", "fairness", "fixed_loss"):
+        value = getattr(settings, name)
+        if value is not None and not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be zero or more, and finite. Received: {value!r}.")
+    for name in ("epochs", "batch_size", "learning_rate"):
+        value = getattr(settings, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be above zero. Received: {value!r}.")
+    if settings.cluster_adversary and not settings.hidden:
+        raise ValueError(
+            "A cluster adversary reads hidden layers. Received: hidden=(). "
+            "Pass cluster_adversary=0, or name hidden units."
+        )
+
+
+def _check_fairness_on(settings):
+    read = settings.fairness_on
+    unknown = set(read) - {"fixed", "mixed"}
+    if isinstance(read, str) or unknown or (settings.fairness and not read):
+        raise ValueError(
+            "fairness_on must name one or both of 'fixed' and 'mixed' in a tuple. "
+            f"Received: {read!r}. To leave fairness out pass fairness=0."
+        )
+
+
+def model_settings(kind, settings, rows, outcome, cells, num_rows):
+    """What the model is made with: the estimator's settings, and what was learned of the data.
+
+    Args:
+        kind: The class of the model.
+        settings: An estimator's settings, a dictionary.
+        rows: A `Rows`.
+        outcome: A `Binary` or a `Continuous`.
+        cells: A `Cells`, or `None` without fairness.
+        num_rows: Integer.
+    """
+    named = inspect.signature(kind).parameters
+    shared = {name: value for name, value in settings.items() if name in named}
+    learned = {
+        "num_rows": num_rows,
+        "num_clusters": rows.index.counts,
+        "family": outcome.family,
+        "base_rate": outcome.base_rate,
+        "random_effects": _effect_kinds(settings["random_effects"], rows),
+    }
+    if cells is not None:
+        learned |= {"group_counts": cells.group_counts, "level_weights": cells.level_weights}
+    return shared | learned
+
+
+def _effect_kinds(kinds, rows):
+    """What random effects each cluster variable has, as the model takes them."""
+    if kinds is None:
+        return ()
+    variables = rows.index.labels
+    if not isinstance(kinds, dict):
+        kinds = {variable: kinds for variable in variables}
+    if set(kinds) != set(variables):
+        raise ValueError(
+            "random_effects must name each cluster variable, or be the same for all. "
+            f"Received: {list(kinds)} for {list(variables)}."
+        )
+    return tuple(_effect_kind(kinds[variable], rows.encoder) for variable in variables)
+
+
+def _effect_kind(kind, encoder):
+    if isinstance(kind, list | tuple):
+        return tuple(place for name in kind for place in encoder.positions(name))
+    checks.check_choice("random_effects", kind, ("slopes", "intercept", None, "a list"))
+    return kind
