@@ -1,4 +1,4 @@
-"""A guess is kept, answered with the misconception behind it, and never waits."""
+"""A guess is kept and answered with the misconception behind it; no header of a table is empty."""
 
 import re
 
@@ -6,10 +6,11 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from fairmedl_lite import Figure
 from fairmedl_lite.course import quiz as module
-from fairmedl_lite.course.quiz import guess, quiz
+from fairmedl_lite.course.quiz import _mended, accessible_tables, guess, quiz
 
 OPTIONS = {
     "up": "Adding rows helps.",
@@ -164,3 +165,31 @@ def test_a_long_table_is_cut_and_says_so():
 def test_a_figure_takes_no_other_data():
     with pytest.raises(ValueError, match="data must be a DataFrame. Received: dict"):
         Figure(draw(), "A line that rises from 0 to 1.", {"x": [1]})
+
+
+@pytest.fixture
+def notebook():
+    yield InteractiveShell.instance().display_formatter.formatters["text/html"]
+    InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize("index", [None, pd.Index(["a", "b"], name="ward")])
+def test_no_header_is_empty(notebook, index):
+    table = pd.DataFrame({"rate": [0.5, 1.0]}, index=index)
+    assert "<th></th>" in table._repr_html_()
+    accessible_tables()
+    html = notebook(table)
+    assert "<th></th>" not in html
+    assert html.replace("<td></td>", "<th></th>") == table._repr_html_()
+
+
+def test_outside_of_a_notebook_nothing_changes():
+    table = pd.DataFrame({"rate": [0.5]})
+    with pd.option_context("display.notebook_repr_html", False):
+        assert _mended(table) is None
+
+
+def test_importing_a_quiz_changes_no_table(notebook):
+    import fairmedl_lite.course.quiz  # noqa: F401
+
+    assert pd.DataFrame not in notebook.type_printers

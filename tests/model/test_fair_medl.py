@@ -8,10 +8,8 @@ from scipy.stats import norm
 from sklearn.metrics import log_loss
 
 from fairmedl_lite.model.cells import cell_codes, cell_shares, outcome_levels
-from fairmedl_lite.model.cluster_predictor import ClusterPredictor
 from fairmedl_lite.model.debiasing import FORMS
 from fairmedl_lite.model.fair_medl import FairMEDL, mix
-from fairmedl_lite.model.families import Bernoulli, Gaussian
 from fairmedl_lite.model.random_effects import SPEED
 
 ROWS, COLUMNS, CLUSTERS, GROUPS = 30, 3, 4, (2, 3)
@@ -423,36 +421,3 @@ def test_same_seed_same_initial_weights_and_config_round_trip():
         np.testing.assert_array_equal(one, two)
     kernel, others = (array(each.hidden_layers[0].kernel) for each in (model, other))
     assert not np.allclose(kernel, others)
-
-
-@pytest.mark.parametrize("value", [-800.0, -3.0, 0.0, 0.5, 800.0])
-@pytest.mark.parametrize("outcome", [0.0, 1.0])
-def test_bernoulli_loss_is_the_negative_log_likelihood(outcome, value):
-    expected = np.logaddexp(0, -value if outcome else value)
-    row = np.array([[outcome]]), np.array([[value]], "float32")
-    found = np.asarray(Bernoulli().loss(*row, "mixed"))
-    np.testing.assert_allclose(found, [expected], rtol=1e-5)
-
-
-def test_gaussian_loss_is_the_negative_log_likelihood_at_each_predictions_scale():
-    family = Gaussian(("fixed", "mixed"))
-    family.build()
-    outcome, prediction = np.array([[1.5]], "float32"), np.array([[-0.25]], "float32")
-    for name, scale in {"fixed": 2.0, "mixed": 0.5}.items():
-        family.log_scale[name].assign(np.log(scale))
-        found = np.asarray(family.loss(outcome, prediction, name))
-        np.testing.assert_allclose(found, [-norm.logpdf(1.5, -0.25, scale)], rtol=1e-5)
-
-
-def test_what_fairness_is_asked_of_is_the_decision_around_the_base_rate():
-    assert Bernoulli(0.2).threshold == pytest.approx(logit(0.2))
-    assert Gaussian().threshold == 0
-
-
-def test_cluster_predictor_gives_shares_and_comes_back_from_its_config(batch):
-    model = ClusterPredictor(CLUSTERS, hidden=(6,), seed=2)
-    shares = np.asarray(model(batch[0]["x"]))
-    assert shares.shape == (ROWS, CLUSTERS) and (shares > 0).all()
-    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
-    again = ClusterPredictor.from_config(model.get_config())
-    np.testing.assert_array_equal(np.asarray(again(batch[0]["x"])), shares)

@@ -1,4 +1,4 @@
-"""Adult is what the design says it is, and a ClusteredData keeps its parts together."""
+"""Adult and the wage panel are what the design says they are."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,6 @@ import pytest
 
 import fairmedl_lite
 from fairmedl_lite.data.bundled import load_adult, load_wage_panel
-from fairmedl_lite.data.clustered import ClusteredData, age_band
 
 BUNDLED = Path(fairmedl_lite.__file__).parent / "data" / "adult.csv.gz"
 
@@ -60,23 +59,6 @@ def test_all_parts_of_adult_share_one_index(adult):
     for part in (adult.y, adult.clusters, adult.sensitive):
         assert part.index.equals(adult.x.index)
     assert adult.x.index.equals(pd.RangeIndex(46_033))
-
-
-@pytest.mark.parametrize(
-    "age, band",
-    [
-        (17, "under 30"),
-        (29, "under 30"),
-        (30, "30-44"),
-        (44, "30-44"),
-        (45, "45-59"),
-        (59, "45-59"),
-        (60, "60 and over"),
-        (90, "60 and over"),
-    ],
-)
-def test_age_bands_at_their_edges(age, band):
-    assert age_band(pd.Series([age])).tolist() == [band]
 
 
 def test_age_bands_of_adult_follow_its_ages(adult):
@@ -196,45 +178,3 @@ def test_the_wage_panel_is_what_the_reference_was_fitted_to(wages):
     assert wages.clusters.tolist() == source["nr"].tolist()
     pd.testing.assert_frame_equal(wages.x, source[list(wages.x)])
     np.testing.assert_allclose(wages.y, source["wage"], atol=1e-6)
-
-
-def test_take_by_position_and_by_mask(tiny):
-    by_position, mask = tiny.take([5, 2]), np.zeros(len(tiny), dtype=bool)
-    mask[[2, 5]] = True
-    assert by_position.x.index.tolist() == [5, 2]
-    assert by_position.y.tolist() == tiny.y.iloc[[5, 2]].tolist()
-    assert tiny.take(mask).clusters.index.tolist() == [2, 5]
-    assert tiny.take(mask).sensitive.index.tolist() == [2, 5]
-    assert by_position.name == tiny.name and len(by_position) == 2
-
-
-@pytest.mark.parametrize("part", ["y", "clusters", "sensitive"])
-def test_parts_with_another_index_are_refused(tiny, part):
-    parts = {name: getattr(tiny, name) for name in ("x", "y", "clusters", "sensitive")}
-    parts[part] = parts[part].iloc[::-1]
-    with pytest.raises(ValueError, match=f"x and {part} must share one index"):
-        ClusteredData(**parts, task="classification", name="reversed")
-
-
-def test_unknown_task_is_refused(tiny):
-    with pytest.raises(ValueError, match="task must be .*Received: 'ranking'"):
-        ClusteredData(tiny.x, tiny.y, tiny.clusters, tiny.sensitive, "ranking", "tiny")
-
-
-@pytest.mark.parametrize(
-    "part, kind", [("x", "DataFrame"), ("y", "Series"), ("sensitive", "DataFrame")]
-)
-def test_a_part_of_another_type_is_refused(tiny, part, kind):
-    parts = {name: getattr(tiny, name) for name in ("x", "y", "clusters", "sensitive")}
-    parts[part] = parts[part].to_numpy()
-    with pytest.raises(ValueError, match=f"{part} must be a {kind}. Received: ndarray"):
-        ClusteredData(**parts, task="classification", name="of another type")
-
-
-@pytest.mark.parametrize("part, count", [("y", 1), ("clusters", 1), ("sensitive", 2)])
-def test_missing_values_are_counted_and_refused(tiny, part, count):
-    parts = {name: getattr(tiny, name) for name in ("x", "y", "clusters", "sensitive")}
-    parts[part] = parts[part].astype(object).copy()
-    parts[part].iloc[0] = None
-    with pytest.raises(ValueError, match=f"{part} must have no missing .*Received: {count}"):
-        ClusteredData(**parts, task="classification", name="with a gap")
