@@ -32,10 +32,10 @@ class Mutation:
 
     Args:
         name: What is wrong, in words.
-        file: File of the library.
+        file: File of the library, with its room.
         old: The right code; it occurs once.
         new: The wrong code.
-        tests: Names of the test files that are run, without `test_`.
+        tests: Files whose tests are run, named as the library's without `.py`.
         lessons: Numbers of the lessons that are run.
     """
 
@@ -58,106 +58,106 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "sign of the means flipped in the KL",
-        "layers.py",
+        "model/random_effects.py",
         "0.5 * ops.sum(ops.square(mean) + ops.square(scale) - 1)",
         "0.5 * ops.sum(ops.square(scale) - ops.square(mean) - 1)",
-        ("layers",),
+        ("model/random_effects",),
         ("02",),
     ),
     Mutation(
         "KL not divided by the number of rows",
-        "models.py",
+        "model/fair_medl.py",
         'terms["kl"] = kl / self.rows',
         'terms["kl"] = kl',
-        ("models",),
+        ("model/fair_medl",),
         ("02",),
     ),
     Mutation(
         "gradient not reversed",
-        "layers.py",
+        "model/reversal.py",
         "ops.stop_gradient((1 + self.weight) * inputs) - self.weight * inputs",
         "ops.stop_gradient((1 - self.weight) * inputs) + self.weight * inputs",
-        ("layers",),
+        ("model/reversal",),
         ("04", "05"),
     ),
     Mutation(
         "adversary without the weights 1 / n(s, y)",
-        "debiasing.py",
+        "model/debiasing.py",
         "of_row = self.cell_weights() / ops.maximum(self.cell_shares, EPSILON)",
         "of_row = ops.ones_like(self.cell_weights() / ops.maximum(self.cell_shares, EPSILON))",
-        ("debiasing",),
+        ("model/debiasing",),
         ("05",),
     ),
     Mutation(
         "accuracy for balanced accuracy",
-        "metrics.py",
+        "metrics/performance.py",
         '"balanced_accuracy": balanced_accuracy_score(',
         '"balanced_accuracy": accuracy_score(',
-        ("metrics",),
+        ("metrics/performance",),
         ("00", "03"),
     ),
     Mutation(
         "training rows in the test set",
-        "splits.py",
+        "data/split.py",
         "test_seen=data.take(seen[fold == 0])",
         "test_seen=data.take(seen[(fold == 0) | (fold == 4)])",
-        ("splits",),
+        ("data/split",),
         ("00", "03"),
     ),
     Mutation(
         "ddof changed in the spread of the groups",
-        "spread.py",
+        "metrics/spread.py",
         "rate.std(ddof=0)",
         "rate.std(ddof=1)",
-        ("metrics", "regression_metrics"),
+        ("metrics/spread",),
         ("03", "08"),
     ),
     Mutation(
         "noise floor from all rows, not from the cases of the class",
-        "spread.py",
+        "metrics/spread.py",
         'return pooled * (1 - pooled) / rates["cases"]',
         'return pooled * (1 - pooled) / rates["cases"].sum()',
-        ("metrics",),
+        ("metrics/spread",),
         ("03",),
     ),
     Mutation(
         "threshold chosen on test rows",
-        "experiments.py",
+        "evaluation/compare.py",
         "thresholds = _thresholds(model, cut.validation, predict)",
         "thresholds = _thresholds(model, cut.test_seen, predict)",
-        ("experiments",),
+        ("evaluation/compare",),
         ("09",),
     ),
     Mutation(
         "intervals without what resamples share",
-        "inference.py",
+        "evaluation/intervals.py",
         "(1 / len(values) + ratio)",
         "(1 / len(values))",
-        ("inference",),
+        ("evaluation/intervals",),
         ("07", "09"),
     ),
     Mutation(
         "probe rates from held-out rows too",
-        "probes.py",
+        "evaluation/probes.py",
         "levels = cluster_levels(data.train)\n    return Split(",
         "levels = cluster_levels(data.test_seen)\n    return Split(",
-        ("probes",),
+        ("evaluation/probes",),
         ("01",),
     ),
     Mutation(
         "random effects in the fixed prediction",
-        "models.py",
+        "model/fair_medl.py",
         'outputs |= {"random": random, "mixed": mix(fixed, random)}',
         'outputs |= {"random": random, "fixed": fixed + random, "mixed": mix(fixed, random)}',
-        ("models",),
+        ("model/fair_medl",),
         ("02", "06"),
     ),
     Mutation(
         "attribute swap averages over the own group too",
-        "swap.py",
+        "metrics/swap.py",
         "return total / (len(names) - 1)",
         "return total / len(names)",
-        ("swap",),
+        ("metrics/swap",),
         ("03", "07"),
     ),
 )
@@ -182,13 +182,19 @@ def failures(root, *arguments):
     return re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, flags=re.MULTILINE)
 
 
+def tests_of(name):
+    """The tests of a file of the library: `model/reversal` to `tests/model/test_reversal.py`."""
+    room, file = name.split("/")
+    return f"tests/{room}/test_{file}.py"
+
+
 def judge(mutation):
     """Run what should notice a mutation: its row of the table."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         copy(root)
         mutation.apply(root)
-        tests = failures(root, *(f"tests/test_{name}.py" for name in mutation.tests))
+        tests = failures(root, *map(tests_of, mutation.tests))
         lessons = {
             number: failures(root, *NBVAL, *map(str, (root / "notebooks").glob(f"{number}_*")))
             for number in mutation.lessons
