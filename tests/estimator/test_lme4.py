@@ -1,6 +1,6 @@
 """Linear models agree with those of lme4, by default settings and without a warning.
 
-`data/lme4.json` holds what lme4 1.1-31 estimates by maximum likelihood: `fixef`, their standard
+`lme4/lme4.json` holds what lme4 1.1-31 estimates by maximum likelihood: `fixef`, their standard
 errors `se`, standard deviations and correlations `sd_cor`, `logLik`, and the conditional modes
 of the first 20 clusters, `ranef_first`. 0/1 outcomes were integrated over the random effect by
 adaptive quadrature of 9 points. `bernoulli_*.csv.gz` are simulated: 50 sites of 20 rows, with a

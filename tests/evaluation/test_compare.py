@@ -359,7 +359,7 @@ def test_a_dask_cluster_gives_the_same_table(data, monkeypatch):
 
 
 def start(output, log):
-    code = f"import test_experiments as test; test.study(test.Path({str(output)!r}), {str(log)!r})"
+    code = f"import test_compare as test; test.study(test.Path({str(output)!r}), {str(log)!r})"
     command = [sys.executable, "-c", code]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TQDM_DISABLE": "1"}
     return subprocess.Popen(command, env=environment, start_new_session=True)
