@@ -64,14 +64,13 @@ def full(tiny):
 
 
 @pytest.fixture
-def no_twins(monkeypatch):
-    """The compiled models that this process keeps, none to begin with."""
+def twins():
+    """A keeper of compiled models, none to begin with."""
     from fairmedl_lite.model import compiling
 
     if compiling.keras.backend.backend() != "tensorflow":
         pytest.skip("graphs are kept on TensorFlow alone")
-    monkeypatch.setattr(compiling, "_keeper", compiling._Keeper())
-    return compiling._keeper.twins
+    return compiling.CompiledTwins()
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,8 @@ class FairMEDLClassifier(ClassifierMixin, FairMEDLEstimator):
             ValueError: If a cluster is new and `unseen` is `None`, or the input does not fit.
         """
         checks.check_choice("effects", effects, (*EFFECTS, "population"))
-        positive = self.outcome_.probability(*self._link(X, clusters, effects, unseen))
+        link, scale = self._link(X, clusters, effects, unseen)
+        positive = self.outcome_.probability(link, scale)
         return np.column_stack([1 - positive, positive])
 
     def predict(self, X, *, clusters=None, effects="mixed", unseen=None):

@@ -16,9 +16,7 @@ NORMAL_95 = norm.ppf(0.975)
 TURNS = np.linspace(-3, 3, 32)
 NODES = np.sinh(TURNS)
 LOG_WEIGHTS = np.log(np.cosh(TURNS) * (TURNS[1] - TURNS[0])) + norm.logpdf(0)
-NEWTON_STEPS = (
-    12  # of Newton's at most: both functions climbed are concave, and start near their top
-)
+NEWTON_STEPS = 12  # at most: both functions climbed are concave, and start near their top
 CLOSE = 1e-6  # a step that ends the climb
 
 

@@ -16,7 +16,6 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import cross_validate
 
 from fairmedl_lite.estimator.estimators import FairMEDLClassifier, ladder
-from fairmedl_lite.model.compiling import compiled_once
 from fairmedl_lite.model.random_effects import SPEED
 
 PLAIN = {"random_effects": None, "cluster_adversary": 0, "fairness": 0}
@@ -142,11 +141,11 @@ def test_same_seed_same_predictions_whatever_was_drawn_before(full, tiny):
     )
 
 
-def test_a_fit_on_kept_graphs_is_the_same(full, tiny, no_twins):
-    with compiled_once():
+def test_a_fit_on_kept_graphs_is_the_same(full, tiny, twins):
+    with twins.shared():
         fit(make_rows(130, seed=5), cluster_predictor=True, seed=4)
         again = fit(tiny, cluster_predictor=True)
-        assert len(no_twins) == 2  # the model's and the cluster predictor's
+        assert len(twins.models) == 2  # the model's and the cluster predictor's
     for effects in ("fixed", "random", "mixed"):
         np.testing.assert_array_equal(
             positive(again, tiny, effects=effects), positive(full, tiny, effects=effects)

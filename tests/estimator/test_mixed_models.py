@@ -45,7 +45,7 @@ def widen(model, data, clusters):
     for layer in model.model_.random_effects:
         for weight in layer.trainable_variables:
             weight.assign(random.normal(0, 0.5, weight.shape) / SPEED)
-    x, ids = model._inputs(data.x, clusters, None)
+    x, ids = model.rows_.read(data.x, clusters)
     model._summarise(x, ids, data.y.to_numpy("float32"), None)
     return model
 
@@ -78,8 +78,8 @@ def effects_by_table(model, x, clusters):
 
 def test_each_variable_has_the_effects_it_was_given(model):
     score = model.encoder_.feature_names.index("score")
-    assert model.model_.config["random_effects"] == ((score,), "intercept")
-    assert model.model_.config["num_clusters"] == (3, 4)
+    assert model.model_.settings["random_effects"] == ((score,), "intercept")
+    assert model.model_.settings["num_clusters"] == (3, 4)
     tables = model.random_effects_.groupby("variable")["effect"].unique().map(list).to_dict()
     assert tables == {"region": ["intercept", "score"], "shift": ["intercept"]}
     assert {name: labels.tolist() for name, labels in model.clusters_.items()} == {
@@ -95,7 +95,7 @@ def test_one_setting_serves_all_variables(crossed):
     found = FairMEDLClassifier(**settings, random_effects=["job", "score"])
     found.fit(data.x, data.y, clusters=clusters)
     places = tuple(place for name in ("job", "score") for place in found.encoder_.positions(name))
-    assert found.model_.config["random_effects"] == (places, places)
+    assert found.model_.settings["random_effects"] == (places, places)
     names = ["intercept", "job_cook", "job_nurse", "job_smith", "score"]
     for covariance in found.effect_covariances_.values():
         assert list(covariance) == names

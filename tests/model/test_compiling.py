@@ -8,7 +8,6 @@ from conftest import fit
 
 from fairmedl_lite.model import compiling
 from fairmedl_lite.model.cluster_predictor import ClusterPredictor
-from fairmedl_lite.model.compiling import compiled_once
 from fairmedl_lite.model.fair_medl import FairMEDL
 from fairmedl_lite.model.training import NETWORK, train
 
@@ -29,38 +28,39 @@ def weights_of(model):
     return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
 
 
-def test_a_kept_graph_trains_as_a_new_one_does(no_twins):
+def test_a_kept_graph_trains_as_a_new_one_does(twins):
     alone, history = fit_predictor(rows=60)
-    assert not no_twins and alone.train_function is None
-    with compiled_once():
+    assert not twins.models and alone.train_function is None
+    with twins.shared():
         first, _ = fit_predictor(rows=50, seed=3)
         before = weights_of(first)
         second, shared = fit_predictor(rows=60)
     np.testing.assert_array_equal(weights_of(second), weights_of(alone))
     np.testing.assert_array_equal(shared, history)
     np.testing.assert_array_equal(weights_of(first), before)
-    assert len(no_twins) == 1 and not {id(first), id(second)} & set(map(id, no_twins.values()))
+    (twin,) = twins.models.values()
+    assert twin is not first and twin is not second
 
 
-def test_graphs_are_kept_within_compiled_once_only(no_twins):
-    with pytest.raises(KeyError), compiled_once():
-        with compiled_once():
+def test_graphs_are_kept_while_they_are_shared_only(twins):
+    with pytest.raises(KeyError), twins.shared():
+        with twins.shared():
             pass
         fit_predictor()
         raise KeyError
-    kept = list(no_twins)
+    kept = list(twins.models)
     assert len(kept) == 1
     fit_predictor(num_clusters=4)
-    assert list(no_twins) == kept
+    assert list(twins.models) == kept
 
 
-def test_the_twin_that_was_used_last_is_kept(no_twins, monkeypatch):
-    monkeypatch.setattr(compiling, "TWINS", 2)
+def test_the_twin_that_was_used_last_is_kept(twins):
+    twins.most = 2
     counts = []
-    with compiled_once():
+    with twins.shared():
         for count in (3, 4, 3, 5):
             fit_predictor(num_clusters=count)
-            counts.append([twin.config["num_clusters"] for twin in no_twins.values()])
+            counts.append([twin.settings["num_clusters"] for twin in twins.models.values()])
     assert counts == [[3], [3, 4], [4, 3], [3, 5]]
 
 
@@ -75,8 +75,9 @@ BASE = {
 
 def key_of(columns=2, steps=4, loss=None, **changed):
     model = FairMEDL(**BASE | changed)
-    model.build({"x": (None, columns), "clusters": ((None,),) * len(model.config["num_clusters"])})
-    return compiling._graph_key(model, steps, loss)
+    variables = len(model.settings["num_clusters"])
+    model.build({"x": (None, columns), "clusters": ((None,),) * variables})
+    return compiling.graph_key(model, steps, loss)
 
 
 @pytest.mark.parametrize("changed", [{"num_rows": 9}, {"base_rate": 0.1}, {"seed": 7}])
@@ -84,15 +85,13 @@ def test_models_that_differ_in_data_and_seed_alone_share_a_graph(changed):
     assert key_of(**changed) == key_of()
 
 
-def test_a_standardised_adversary_shares_a_graph_and_is_saved_like_any_other(
-    no_twins, tiny, tmp_path
-):
+def test_a_standardised_adversary_shares_a_graph_and_is_saved_like_any_other(twins, tiny, tmp_path):
     def predicted(model):
         return model.predict_proba(tiny.x, clusters=tiny.clusters)
 
     strict = {"cluster_adversary_reads": "standardised"}
     alone = fit(tiny, **strict)
-    with compiled_once():
+    with twins.shared():
         fit(tiny, **strict, seed=1)
         np.testing.assert_array_equal(predicted(fit(tiny, **strict)), predicted(alone))
     alone.save(tmp_path / "model")

@@ -17,7 +17,6 @@ from fairmedl_lite.model.cells import (
     cell_shares,
     outcome_levels,
 )
-from fairmedl_lite.model.compiling import compiled_once
 from fairmedl_lite.model.debiasing import FORMS, AbsoluteCorrelation, Debiasing, FairnessAdversary
 
 ROWS, GROUPS = 40, (2, 3)
@@ -489,10 +488,10 @@ def test_a_loaded_model_is_the_saved_one(fitted, kind, form, tiny, tmp_path):
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
-def test_a_fit_on_a_kept_graph_is_the_same(fitted, kind, form, tiny, no_twins):
-    with compiled_once():
+def test_a_fit_on_a_kept_graph_is_the_same(fitted, kind, form, tiny, twins):
+    with twins.shared():
         fit(kind, form, make_rows(130, seed=5), seed=4)
         again = fit(kind, form, tiny)
-        assert len(no_twins) == 1
+        assert len(twins.models) == 1
     np.testing.assert_array_equal(predicted(again, tiny), predicted(fitted, tiny))
     pd.testing.assert_frame_equal(again.history_, fitted.history_)

@@ -68,7 +68,7 @@ def build(kind=FairMEDL, narrow=True, **settings):
     for layer in model.random_effects:
         set_effects(layer, random, narrow)
     if model.debiasing:
-        cells = make_batch(**model.config)[1]["cells"]
+        cells = make_batch(**model.settings)[1]["cells"]
         model.debiasing.cell_shares.assign(cell_shares(cells, model.debiasing.shape))
     return model
 
@@ -82,7 +82,7 @@ def set_effects(layer, random, narrow):
 
 
 def shape_of(model):
-    return {"x": (None, COLUMNS), "clusters": ((None,),) * len(model.config["num_clusters"])}
+    return {"x": (None, COLUMNS), "clusters": ((None,),) * len(model.settings["num_clusters"])}
 
 
 def loss_of(model, batch, sample_weight=None, training=True):
@@ -108,7 +108,7 @@ def by_hand(model, batch):
     second = np.maximum(dense(model.hidden_layers[1], first), 0)
     predictions = {"fixed": dense(model.fixed_head, second)[:, 0]}
     slopes = {"slopes": second, (0, 2): x["x"][:, [0, 2]]}
-    parts = zip(model.random_effects, model.config["random_effects"], x["clusters"], strict=True)
+    parts = zip(model.random_effects, model.settings["random_effects"], x["clusters"], strict=True)
     effects = [effects_by_hand(layer, slopes[kind], ids) for layer, kind, ids in parts]
     predictions["mixed"] = predictions["fixed"] + sum(random for random, _ in effects)
     terms = {
@@ -139,7 +139,7 @@ def effects_by_hand(layer, slopes, ids):
 
 
 def log_likelihood(model, name, outcome, value):
-    if model.config["family"] == "bernoulli":
+    if model.settings["family"] == "bernoulli":
         return np.log(expit((2 * outcome - 1) * value))
     return norm.logpdf(outcome, value, np.exp(array(model.family.log_scale[name])))
 
@@ -147,12 +147,12 @@ def log_likelihood(model, name, outcome, value):
 def clusters_by_hand(model, hidden, clusters):
     first, last = (part for part in model.cluster_adversary.layers if hasattr(part, "kernel"))
     speed = 1.0
-    if model.config["cluster_adversary_reads"] == "standardised":
+    if model.settings["cluster_adversary_reads"] == "standardised":
         hidden = (hidden - hidden.mean(axis=0)) / np.sqrt(hidden.var(axis=0) + 1e-3)
         speed = SPEED
     scores = speed * dense(last, speed * np.maximum(dense(first, hidden), 0))
     total = 0
-    for ids, count in zip(clusters, model.config["num_clusters"], strict=True):
+    for ids, count in zip(clusters, model.settings["num_clusters"], strict=True):
         guess, scores = log_softmax(scores[:, :count], axis=1), scores[:, count:]
         total -= guess[np.arange(ROWS), ids]
     return total
@@ -160,7 +160,7 @@ def clusters_by_hand(model, hidden, clusters):
 
 def fairness_by_hand(model, number, value, outcome, cells):
     adversary = model.debiasing
-    if model.config["family"] == "bernoulli":
+    if model.settings["family"] == "bernoulli":
         decision = 2 * expit(3 * (value - logit(0.3))) - 1
     else:
         decision = np.tanh(value)
@@ -172,7 +172,7 @@ def fairness_by_hand(model, number, value, outcome, cells):
     for attribute, count in enumerate(GROUPS):
         level, group = np.divmod(cells[:, attribute], max(GROUPS))
         log_p = log_softmax(scores[:, attribute, :count], axis=1)[np.arange(ROWS), group]
-        weight = (count - 1) / 1.5 * balanced(level, group, model.config["level_weights"])
+        weight = (count - 1) / 1.5 * balanced(level, group, model.settings["level_weights"])
         total -= weight * log_p
     return total / len(GROUPS)
 
@@ -280,9 +280,9 @@ def test_a_part_left_out_has_no_weights(settings, weights):
 def test_how_many_effects_a_cluster_has(settings, effects):
     model = FairMEDL(**SETTINGS | {"cluster_adversary": 0} | settings)
     model.build(shape_of(model))
-    expected = list(zip(model.config["num_clusters"], effects, strict=True))
+    expected = list(zip(model.settings["num_clusters"], effects, strict=True))
     assert [layer.posterior_mean.shape for layer in model.random_effects] == expected
-    named = [not isinstance(kind, str) for kind in model.config["random_effects"]]
+    named = [not isinstance(kind, str) for kind in model.settings["random_effects"]]
     assert [layer.correlated for layer in model.random_effects] == named
 
 
