@@ -22,7 +22,7 @@ define timed
 @start=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - start)) seconds"
 endef
 
-.PHONY: help env course test test-jax lab lessons book browser binder study study-quick release grade lock clean
+.PHONY: help env course test test-jax lab lessons book browser binder study study-quick release grade address lock clean
 
 help:
 	@echo "make course       run every lesson and print a table of results"
@@ -38,6 +38,7 @@ help:
 	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
 	@echo "make release      assignments for a class, in classroom/ (ONLY=03 for one)"
 	@echo "make grade        grade a folder: ONLY=03 FROM=submissions"
+	@echo "make address      where a fork lives, in every link: URL=https://github.com/OWNER/NAME"
 	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
 	@echo "make clean        remove $(VENV) and build"
 
@@ -104,6 +105,9 @@ release: env
 
 grade: env
 	@$(PY) -m tools.classroom grade $(ONLY) $(FROM)
+
+address: env
+	@$(PY) -m tools.repository.address $(URL)
 
 build/uv/bin/uv:
 	@$(PYTHON) -m venv build/uv

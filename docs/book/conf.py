@@ -1,5 +1,7 @@
 """The book: the executed lessons as they are stored, the study, and search; all of it offline."""
 
+from tools.repository.address import address
+
 project = "fairmedl_lite"
 author = "The fairmedl_lite developers"
 copyright = "2026, " + author
@@ -23,7 +25,7 @@ html_use_index = False
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
-    "repository_url": "https://github.com/fairmedl/fairmedl_lite",
+    "repository_url": address(),
     "use_repository_button": True,
     "home_page_in_toc": True,
     "navbar_persistent": [],

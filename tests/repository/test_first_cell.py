@@ -9,8 +9,9 @@ import pytest
 
 from tests.repository.test_lessons import LESSONS, code_cells
 from tools.lessons import sources
+from tools.repository.address import address, owner_and_name
 
-REPOSITORY = "fairmedl/fairmedl_lite"
+REPOSITORY = owner_and_name(address())
 HOSTS = (
     f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/notebooks/",
     f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/notebooks/",
@@ -29,7 +30,7 @@ def calls(tmp_path, monkeypatch):
         noted.append(command)
         if command[:2] == ["git", "clone"]:
             for name in ("notebooks", "results"):
-                Path("fairmedl_lite", name).mkdir(parents=True)
+                Path(command[-1], name).mkdir(parents=True)
 
     home = tmp_path / "content"
     home.mkdir()
@@ -62,7 +63,7 @@ def test_elsewhere_it_does_nothing(calls, capsys):
 def test_on_colab_it_fetches_installs_and_enters(calls, colab, capsys):
     exec(CELL, {})
     assert [command[0] for command in calls] == ["git", sys.executable]
-    assert calls[0][-1] == f"https://github.com/{REPOSITORY}"
+    assert calls[0][-2:] == [address(), "fairmedl_lite"]
     assert calls[1][1:] == ["-m", "pip", "install", "--quiet", "./fairmedl_lite"]
     assert Path.cwd().parts[-3:] == ("content", "fairmedl_lite", "notebooks")
     assert "Restart session" in capsys.readouterr().out

@@ -11,12 +11,14 @@ import pytest
 import yaml
 
 import fairmedl_lite
+from tools.repository.address import owner_and_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FORGE = PROJECT["urls"]["Repository"]
-OWNER_AND_NAME = FORGE.removeprefix("https://github.com/")
-LINK = re.compile(r"(?:github\.com|mybinder\.org/v2/gh)/([\w.-]+/fairmedl_lite[\w.-]*)")
+OWNER_AND_NAME = owner_and_name(FORGE)
+NAME = re.escape(OWNER_AND_NAME.split("/")[1])
+LINK = re.compile(rf"(?:github\.com|mybinder\.org/v2/gh)/([\w.-]+/{NAME}[\w.-]*)")
 TEXTS = [*ROOT.glob("*.md"), ROOT / "CITATION.cff", *ROOT.glob("notebooks/[0-9]*.ipynb")]
 
 

@@ -20,9 +20,11 @@ if sys.platform == "win32":
 
 from tools.lessons import assignments, kit, slides, sources
 from tools.lessons.sources import ROOT
+from tools.repository.address import address
 
 GUIDE = ROOT / "docs" / "instructors.md"
-ADDRESS = "https://github.com/fairmedl/fairmedl_lite"
+ADDRESS = address()
+MOVE = "make address URL="
 LESSONS = sorted(path.stem for path in sources.NOTEBOOKS.glob("[0-9]*.ipynb"))
 NAME = "03_measuring_fairness"
 PROGRAMS = {"cd", "cp", "docker", "export", "git", "jupyter", "make", "mkdir", "mv", "nbgrader"}
@@ -157,6 +159,8 @@ def test_first_block_clones_and_no_command_stands_elsewhere():
     assert list(stray_commands(text)) == []
     lines = [line for block in blocks(text) for line in block[:-1]]
     assert not SERVERS & set(lines), "what comes after a server never runs"
+    # It touches pyproject.toml: a later make would install the clone into the environment.
+    assert blocks(text)[-1][-1].startswith(MOVE) and text.count(MOVE) == 1
 
 
 @pytest.mark.parametrize(
@@ -199,9 +203,15 @@ def test_commands_do_what_the_guide_says(done):
 
 
 def test_nothing_of_the_class_would_be_committed(done, variables):
-    command = ["git", "status", "--porcelain"]
-    changed = subprocess.run(command, cwd=done[0], env=variables, capture_output=True, text=True)
-    assert set(changed.stdout.split("\n")) <= {"?? .github/workflows/nbval.yml", "?? .venv", ""}
+    def git(*words):
+        command = ["git", *words]
+        said = subprocess.run(command, cwd=done[0], env=variables, capture_output=True, text=True)
+        return set(said.stdout.splitlines())
+
+    new = git("ls-files", "--others", "--exclude-standard")
+    assert new <= {".github/workflows/nbval.yml", ".venv"}
+    fork = address(done[0])
+    assert fork != ADDRESS and git("diff", "--name-only") == git("grep", "-l", fork[8:])
 
 
 def test_guide_names_each_lesson_and_what_the_class_folder_holds(done):

@@ -11,8 +11,9 @@ from sphinx.cmd.build import build_main
 
 from tools.lessons import kit, slides
 from tools.lessons.sources import NOTEBOOKS, ROOT
+from tools.repository.address import address
 
-REPOSITORY = "https://github.com/fairmedl/fairmedl_lite/blob/main"
+REPOSITORY = f"{address()}/blob/main"
 STATIC = ROOT / "docs" / "book"
 STRICT = ("-q", "-W", "--keep-going")
 PAGES = ("README.md", "docs/*.md", "notebooks/[0-9]*.ipynb")
