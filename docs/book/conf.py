@@ -1,5 +1,6 @@
 """The book: the executed lessons as they are stored, the study, and search; all of it offline."""
 
+from tools.lessons import api
 from tools.repository.address import address
 
 project = "fairmedl_lite"
@@ -7,13 +8,25 @@ author = "The fairmedl_lite developers"
 copyright = "2026, " + author
 language = "en"
 
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["README.md", "chapters.md"]  # other pages include them
 nitpicky = True
+default_role = "code"
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # no kernel runs behind a page, and these come from a remote host
 myst_heading_anchors = 3
+
+add_module_names = False
+autodoc_typehints = "none"
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [
+    ("Attributes", "params_style"),
+    ("Call arguments", "params_style"),
+    ("Input shape", "returns_style"),
+    ("Output shape", "returns_style"),
+]
+toc_object_entries_show_parents = "hide"
 
 html_theme = "sphinx_book_theme"
 html_title = "Fair MEDL, a course"
@@ -32,3 +45,9 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
 }
+
+
+def setup(app):
+    """Lets docstrings be prepared before napoleon, whose priority is 500, reads them."""
+    app.connect("autodoc-process-docstring", api.prepare, priority=400)
+    app.connect("autodoc-process-signature", api.sign)

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import nbformat
@@ -68,6 +69,10 @@ def test_citation_agrees_with_the_project():
 def test_package_and_changelog_have_this_version():
     assert fairmedl_lite.__version__ == PROJECT["version"]
     assert f"## [{PROJECT['version']}]" in read("CHANGELOG.md")
+
+
+def test_the_package_says_that_it_is_typed():
+    assert files(fairmedl_lite).joinpath("py.typed").is_file()
 
 
 EXAMPLES = re.findall(r"```python\n(.*?)```", read("README.md"), flags=re.DOTALL)

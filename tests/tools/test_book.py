@@ -1,12 +1,15 @@
 """The book builds without a warning, its links lead somewhere, and its figures have words."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
+from importlib import import_module
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tools.lessons import book
+import fairmedl_lite
+from tools.lessons import api, book
 
 LESSONS = sorted(path.stem for path in (book.ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ALT_WORDS = 5
@@ -55,7 +58,7 @@ def broken(pages, folder):
 
 def test_every_page_stands_in_the_contents(pages):
     links = pages[0]["index.html"].links
-    others = ["study", "instructors", "lesson_by_lesson"]
+    others = ["api", "study", "instructors", "lesson_by_lesson"]
     assert {f"{name}.html" for name in [*LESSONS, *others]} <= set(links)
 
 
@@ -66,6 +69,66 @@ def test_kit_links_to_the_slides_of_each_lesson(pages):
 
 def test_internal_links_resolve(pages):
     assert list(broken(*pages)) == []
+
+
+def said(markup):
+    """The words of a page, without its tags, its signs for code, and the form of its quotes."""
+    text = unescape(re.sub(r"<[^>]*>", "", markup)).replace("`", "")
+    return " ".join(text.translate(str.maketrans("‘’“”", "''\"\"")).split())
+
+
+@pytest.fixture(scope="module")
+def documented(pages):
+    """Each documented name, without the package's, and what stands on the page from there on."""
+    text = (pages[1] / "api.html").read_text(encoding="utf-8")
+    parts = re.split(r'<dt [^>]*id="fairmedl_lite\.([\w.]+)">', text)
+    return {name: said(part) for name, part in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@pytest.mark.parametrize("name", fairmedl_lite.__all__)
+def test_every_public_name_stands_on_the_page_of_the_library(name, documented):
+    first = getattr(fairmedl_lite, name).__doc__.strip().splitlines()[0]
+    assert said(first) in documented[name]
+
+
+def test_members_are_those_that_the_library_documents(documented):
+    estimator = {
+        name.split(".")[1] for name in documented if name.startswith("FairMEDLClassifier.")
+    }
+    assert {"fit", "predict_proba", "save", "load", "summary", "coef_"} <= estimator
+    assert not estimator & {"get_params", "set_params", "set_fit_request", "get_metadata_routing"}
+    effects = {name.split(".")[1] for name in documented if name.startswith("RandomEffects.")}
+    assert "posterior" in effects and not effects & {"build", "call", "get_config", "add_weight"}
+
+
+def test_arguments_are_those_of_the_constructor(documented):
+    assert documented["GradientReversal"].startswith("class GradientReversal(weight=1.0, **kwargs)")
+    assert documented["ladder"].startswith("ladder(kind=FairMEDLClassifier, **settings)")
+
+
+def test_links_between_names_and_rooms(pages):
+    text = said((pages[1] / "api.html").read_text(encoding="utf-8"))
+    assert "#fairmedl_lite.simulate_linear" in pages[0]["api.html"].links
+    for room in {home.split(".")[0] for home in fairmedl_lite._HOME}:
+        about = import_module(f"fairmedl_lite.{room}").__doc__.split("\n\n")[0]
+        assert f"{room}# {said(about)}" in text
+
+
+@pytest.mark.parametrize(
+    "docstring, prepared",
+    [
+        (
+            "Frame of\n- `a`: one\n  more;\n- b.\nThen.",
+            "Frame of\n\n- `a`: one\n  more;\n- b.\n\nThen.",
+        ),
+        ("So:\n\n    x = 1\n    y_\n\nThen.", "So:\n\n::\n\n    x = 1\n    y_\n\nThen."),
+        ("Returns:\n    A `split`: all.", "Returns:\n    : A `split`: all."),
+        ("A `Split`.", "A :py:obj:`Split <fairmedl_lite.Split>`."),
+        ("``Split`` and `a.Split`", "``Split`` and `a.Split`"),
+    ],
+)
+def test_docstrings_are_prepared_for_sphinx(docstring, prepared):
+    assert api.markup(docstring) == prepared
 
 
 def test_a_broken_link_is_found(tmp_path):

@@ -1,4 +1,4 @@
-"""Builds the book: a static site of README, lessons, study and instructor's guide, offline."""
+"""Builds the book: a static site of README, lessons, library, study and guide, offline."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from posixpath import normpath
 import nbformat
 from sphinx.cmd.build import build_main
 
-from tools.lessons import kit, slides
+from tools.lessons import api, kit, slides
 from tools.lessons.sources import NOTEBOOKS, ROOT
 from tools.repository.address import address
 
@@ -77,6 +77,7 @@ def gather(source: Path) -> None:
             shutil.copyfile(path, copy)
     chapters = relinked(kit.chapters(), "notebooks/.", known)
     (source / "chapters.md").write_text(chapters, encoding="utf-8")
+    (source / "api.rst").write_text(api.page(), encoding="utf-8")
 
 
 def present(folder: Path) -> None:
