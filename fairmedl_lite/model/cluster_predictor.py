@@ -1,9 +1,7 @@
 """The cluster predictor: a soft membership over the seen clusters, from x."""
 
-import numpy as np
-
 from fairmedl_lite.model.backend import PACKAGE, keras
-from fairmedl_lite.model.parts import arguments, dense
+from fairmedl_lite.model.parts import arguments, dense, hidden_layers, part_seed
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -26,9 +24,9 @@ class ClusterPredictor(keras.Model):
         settings = arguments(locals())
         super().__init__(**kwargs)
         self.settings = settings
-        seeds = np.random.SeedSequence(seed).generate_state(len(hidden) + 1).tolist()
-        self.hidden_layers = [dense(units, seeds.pop(), activation="relu") for units in hidden]
-        self.membership = dense(num_clusters, seeds.pop(), activation="softmax")
+        self.hidden_layers = hidden_layers(hidden, seed, "cluster predictor")
+        start = part_seed(seed, "membership")
+        self.membership = dense(num_clusters, start, activation="softmax")
 
     def build(self, input_shape):
         self.built_shape = input_shape

@@ -5,6 +5,7 @@ import numpy as np
 from fairmedl_lite.model.backend import PACKAGE, keras, ops
 from fairmedl_lite.model.cells import LEVEL_WEIGHTS, attribute_weights
 from fairmedl_lite.model.families import Bernoulli
+from fairmedl_lite.model.parts import part_seed
 from fairmedl_lite.model.reversal import GradientReversal
 
 MEMORY, EPSILON = 0.97, 1e-9  # of the running means; the smallest share
@@ -25,7 +26,7 @@ class Debiasing(keras.layers.Layer):
         level_weights: Floats that add up to one: what each level of the outcome weighs.
         threshold: Float. The prediction in the middle: for logits that of the base rate.
         sharpness: Float. How fast the decision turns from -1 to 1.
-        readers: Integer. How many predictions are read: fixed, mixed or both.
+        readers: Strings. The names of the predictions that are read: `"fixed"`, `"mixed"`.
         weight: Float, zero or more. The lambda of the term in the loss.
         seed: Integer. Seeds the initial weights, where there are any.
     """
@@ -36,7 +37,7 @@ class Debiasing(keras.layers.Layer):
         level_weights=LEVEL_WEIGHTS,
         threshold=0.0,
         sharpness=Bernoulli.sharpness,
-        readers=1,
+        readers=("mixed",),
         weight=1.0,
         seed=None,
         **kwargs,
@@ -45,7 +46,7 @@ class Debiasing(keras.layers.Layer):
         self.group_counts = tuple(int(count) for count in group_counts)
         self.level_weights = tuple(level_weights)
         self.start, self.sharpness = float(threshold), float(sharpness)
-        self.readers, self.weight, self.seed = readers, float(weight), seed
+        self.readers, self.weight, self.seed = tuple(readers), float(weight), seed
         self.shape = (len(self.group_counts), len(self.level_weights), max(self.group_counts))
 
     def build(self, predictions_shape=None, outcome_shape=None):
@@ -118,16 +119,20 @@ class FairnessAdversary(Debiasing):
 
     def build(self, predictions_shape=None, outcome_shape=None):
         super().build()
-        self.hidden_kernel = self._add_kernel("hidden", 4, self.units, 0)
-        self.head_kernel = self._add_kernel("head", self.units, self.absent.size, 1)
+        self.hidden_kernel = self._add_kernel("hidden", 4, self.units)
+        self.head_kernel = self._add_kernel("head", self.units, self.absent.size)
 
-    def _add_kernel(self, name, inputs, units, number):
-        seed = self.seed if self.seed is None else self.seed + number
+    def _add_kernel(self, name, inputs, units):
+        normal, seeds = keras.initializers.RandomNormal, self._seeds(name)
+        starts = [normal(stddev=inputs**-0.5, seed=seed)((inputs, units)) for seed in seeds]
         return self.add_weight(
-            shape=(self.readers, inputs, units),
-            initializer=keras.initializers.RandomNormal(stddev=inputs**-0.5, seed=seed),
+            shape=(len(starts), inputs, units),
+            initializer=lambda shape, dtype: ops.stack(starts),
             name=f"{name}_kernel",
         )
+
+    def _seeds(self, name):
+        return [part_seed(self.seed, f"{reader} {name}") for reader in self.readers]
 
     def call(self, predictions, outcome):
         decision = self.decision(self.reversal(predictions))
@@ -136,7 +141,7 @@ class FairnessAdversary(Debiasing):
         reading = ops.concatenate([one, decision, outcome, decision * outcome], axis=-1)
         hidden = ops.relu(ops.matmul(reading, self.hidden_kernel))
         scores = ops.matmul(hidden, self.head_kernel)
-        scores = ops.reshape(scores, (self.readers, -1, *self.absent.shape))
+        scores = ops.reshape(scores, (len(self.readers), -1, *self.absent.shape))
         return ops.log_softmax(scores + self.absent)
 
     def loss(self, predictions, outcome, cells, row_weights):
@@ -190,7 +195,7 @@ class EqualizedOdds(Debiasing):
 
     def build(self, predictions_shape=None, outcome_shape=None):
         super().build()
-        self.sums = self._add_state("sums", (self.readers, *self.shape))
+        self.sums = self._add_state("sums", (len(self.readers), *self.shape))
         self.counts = self._add_state("counts", self.shape, EPSILON)
 
     def loss(self, predictions, outcome, cells, row_weights):
@@ -212,7 +217,7 @@ class EqualizedOdds(Debiasing):
         flat = ops.reshape(members, (-1, int(np.prod(self.shape))))  # (batch, cells)
         rows = ops.cast(ops.shape(flat)[0], "float32")
         sums = ops.matmul(decision, flat) / rows  # (readers, cells)
-        return ops.reshape(sums, (self.readers, *self.shape))
+        return ops.reshape(sums, (len(self.readers), *self.shape))
 
     def _running_gap(self, sums, counts):
         """How far each cell's running mean lies from that of its level."""

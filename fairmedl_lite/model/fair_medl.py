@@ -1,12 +1,10 @@
 """FairMEDL, one keras.Model with optional parts, and the cluster predictor."""
 
-import numpy as np
-
 from fairmedl_lite.model.backend import PACKAGE, keras, ops
 from fairmedl_lite.model.cells import LEVEL_WEIGHTS
 from fairmedl_lite.model.debiasing import FORMS
 from fairmedl_lite.model.families import Bernoulli, Gaussian
-from fairmedl_lite.model.parts import arguments, dense
+from fairmedl_lite.model.parts import arguments, dense, hidden_layers, part_seed
 from fairmedl_lite.model.random_effects import SPEED, RandomEffects
 from fairmedl_lite.model.reversal import GradientReversal
 
@@ -94,12 +92,11 @@ class FairMEDL(keras.Model):
         self.settings = settings
         likelihoods = ("fixed", "mixed") if random_effects else ("mixed",)
         self.family = Gaussian(likelihoods) if family == "gaussian" else Bernoulli(base_rate)
-        seeds = np.random.SeedSequence(seed).generate_state(len(hidden) + 6).tolist()
-        self.hidden_layers = [dense(units, seeds.pop(), activation="relu") for units in hidden]
-        self.fixed_head = dense(1, seeds.pop())
-        self.random_effects = _random_effects(num_clusters, random_effects, seeds.pop())
+        self.hidden_layers = hidden_layers(hidden, seed)
+        self.fixed_head = dense(1, part_seed(seed, "fixed head"))
+        self.random_effects = _random_effects(num_clusters, random_effects, seed)
         self.cluster_adversary = cluster_adversary and _cluster_adversary(
-            cluster_adversary, cluster_adversary_reads, sum(num_clusters), seeds.pop(), seeds.pop()
+            cluster_adversary, cluster_adversary_reads, sum(num_clusters), seed
         )
         self.readers = tuple(fairness_on) if random_effects else ("fixed",)
         self.debiasing = fairness and FORMS[debias](
@@ -107,9 +104,9 @@ class FairMEDL(keras.Model):
             level_weights=level_weights,
             threshold=self.family.threshold,
             sharpness=self.family.sharpness,
-            readers=len(self.readers),
+            readers=self.readers,
             weight=fairness,
-            seed=seeds.pop(),
+            seed=part_seed(seed, "debiasing"),
         )
         adversarial = cluster_adversary > 0 or fairness > 0
         self.fixed_loss = float(adversarial if fixed_loss is None else fixed_loss)
@@ -226,13 +223,14 @@ class FairMEDL(keras.Model):
 
 def _random_effects(num_clusters, kinds, seed):
     """One layer for each cluster variable; named slopes are correlated with the intercept."""
+    seeds = [part_seed(seed, f"random effects {number}") for number in range(len(kinds))]
     return [
-        RandomEffects(count, correlated=kind not in ("slopes", "intercept"), seed=seed + number)
-        for number, (count, kind) in enumerate(zip(num_clusters, kinds, strict=False))
+        RandomEffects(count, correlated=kind not in ("slopes", "intercept"), seed=start)
+        for count, kind, start in zip(num_clusters, kinds, seeds, strict=False)
     ]
 
 
-def _cluster_adversary(weight, reads, clusters, *seeds):
+def _cluster_adversary(weight, reads, clusters, seed):
     """Guesses the cluster from the hidden layers: logits of shape `(batch, clusters)`.
 
     A network fools an adversary that reads plain activations by making them ever larger: it moves
@@ -240,6 +238,7 @@ def _cluster_adversary(weight, reads, clusters, *seeds):
     faster adversary follows.
     """
     speed = READINGS[reads]
+    seeds = [part_seed(seed, f"cluster adversary {number}") for number in range(2)]
     layers = [
         GradientReversal(weight),
         *_fast_dense(ADVERSARY_UNITS, seeds[0], speed, activation="relu", use_bias=False),

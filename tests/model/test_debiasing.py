@@ -49,7 +49,7 @@ def make_layer(form, batch, **settings):
     """A built layer that knows the shares of the batch's cells."""
     predictions, _, cells, weights = batch
     settings = BERNOULLI | {"weight": 0.7, "seed": 1} | settings
-    layer = FORMS[form](GROUPS, readers=len(predictions), **settings)
+    layer = FORMS[form](GROUPS, readers=("fixed", "mixed")[: len(predictions)], **settings)
     layer.build()
     layer.cell_shares.assign(cell_shares(cells, layer.shape, weights))
     return layer
@@ -232,7 +232,9 @@ def test_row_weights_of_a_continuous_outcome_by_hand():
 
 @pytest.fixture
 def adversary():
-    return FairnessAdversary(GROUPS, threshold=logit(0.25), sharpness=3, readers=2, seed=0)
+    return FairnessAdversary(
+        GROUPS, threshold=logit(0.25), sharpness=3, readers=("fixed", "mixed"), seed=0
+    )
 
 
 @pytest.fixture(scope="module")

@@ -385,7 +385,7 @@ def test_a_form_of_debiasing_adds_its_own_loss_of_what_it_reads(batch, form, fai
 
 def test_without_random_effects_debiasing_reads_the_one_prediction_once():
     model = FairMEDL(**SETTINGS | {"random_effects": ()})
-    assert model.readers == ("fixed",) and model.debiasing.readers == 1
+    assert model.readers == ("fixed",) and model.debiasing.readers == ("fixed",)
 
 
 def penalty(model, batch):
@@ -421,3 +421,47 @@ def test_same_seed_same_initial_weights_and_config_round_trip():
         np.testing.assert_array_equal(one, two)
     kernel, others = (array(each.hidden_layers[0].kernel) for each in (model, other))
     assert not np.allclose(kernel, others)
+
+
+RUNGS = {
+    "NNet": {"random_effects": (), "cluster_adversary": 0, "fairness": 0},
+    "Fair NNet": {"random_effects": (), "cluster_adversary": 0},
+    "DA-NNet": {"random_effects": (), "fairness": 0},
+    "Fair DA-NNet": {"random_effects": ()},
+    "MEDL-NNet": {"fairness": 0},
+    "Fair MEDL-NNet": {},
+    "fairness of the mixed prediction alone": {"fairness_on": ("mixed",)},
+}
+
+
+def starts(**settings):
+    """The initial weights of each part of a model, by name; of each adversary apart."""
+    model = FairMEDL(**SETTINGS | {"seed": 3} | settings)
+    model.build(shape_of(model))
+    layers = {f"hidden {number}": layer for number, layer in enumerate(model.hidden_layers)}
+    layers |= {"head": model.fixed_head, "cluster adversary": model.cluster_adversary}
+    layers |= {f"effects {number}": layer for number, layer in enumerate(model.random_effects)}
+    parts = {name: layer.get_weights() for name, layer in layers.items() if layer}
+    for number, reader in enumerate(model.readers if model.debiasing else ()):
+        kernels = model.debiasing.hidden_kernel, model.debiasing.head_kernel
+        parts[f"adversary of {reader}"] = [np.asarray(kernel)[number] for kernel in kernels]
+    return parts
+
+
+def test_a_part_starts_the_same_on_every_rung_that_has_it():
+    rungs = [starts(**settings) for settings in RUNGS.values()]
+    shared = [name for name in set().union(*rungs) if sum(name in rung for rung in rungs) > 1]
+    assert {"hidden 0", "head", "cluster adversary", "effects 0"} <= set(shared)
+    assert {"adversary of fixed", "adversary of mixed"} <= set(shared)
+    for name in shared:
+        first, *others = [rung[name] for rung in rungs if name in rung]
+        for other in others:
+            for one, same in zip(first, other, strict=True):
+                np.testing.assert_array_equal(one, same)
+
+
+def test_parts_do_not_start_alike():
+    parts, others = starts(hidden=(COLUMNS, COLUMNS)), starts(hidden=(COLUMNS, COLUMNS), seed=4)
+    assert (parts["hidden 0"][0] != parts["hidden 1"][0]).any()
+    assert (parts["adversary of fixed"][0] != parts["adversary of mixed"][0]).any()
+    assert (parts["hidden 0"][0] != others["hidden 0"][0]).any()
