@@ -24,7 +24,7 @@ _HOME = {
     "model.cluster_predictor": ["ClusterPredictor"],
     "model.fair_medl": ["FairMEDL", "mix"],
     "estimator.estimators": ["FairMEDLClassifier", "FairMEDLRegressor", "ladder"],
-    "metrics.performance": ["classification_report", "regression_report", "youden_threshold"],
+    "metrics.performance": ["performance_report", "regression_report", "youden_threshold"],
     "metrics.rates": [
         "fairness_report",
         "group_report",
@@ -34,13 +34,17 @@ _HOME = {
     "metrics.groups": ["intersections"],
     "metrics.spread": ["spread_report"],
     "metrics.random_effect": ["random_effect_rates", "random_effect_spread"],
-    "metrics.calibration": ["calibration_report"],
-    "metrics.disparity": ["disparity_split", "within_between"],
+    "metrics.calibration": ["group_calibration_report"],
+    "metrics.disparity": ["disparity_split", "kitagawa_decomposition"],
     "metrics.swap": ["attribute_swap", "counterfactual_change"],
     "evaluation.compare": ["compare"],
     "evaluation.intervals": ["holm", "interval", "paired", "paper_table", "summarise"],
     "evaluation.probes": ["add_probes", "importance", "probe_report"],
-    "evaluation.new_clusters": ["calibration_table", "membership_report", "new_cluster_report"],
+    "evaluation.new_clusters": [
+        "membership_calibration",
+        "membership_report",
+        "new_cluster_report",
+    ],
     "evaluation.baselines": [
         "FairlearnAdversary",
         "GPBoost",
@@ -49,7 +53,7 @@ _HOME = {
     ],
     "plots": [
         "Figure",
-        "plot_calibration",
+        "plot_membership_calibration",
         "plot_cluster_effects",
         "plot_frontier",
         "plot_group_rates",

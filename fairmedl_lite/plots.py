@@ -154,11 +154,11 @@ def plot_cluster_effects(effects, *, label="random effect (log odds)"):
     return Figure(figure, text, effects)
 
 
-def plot_calibration(tables):
+def plot_membership_calibration(tables):
     """How often the likeliest cluster is the true one, against the probability it was given.
 
     Args:
-        tables: Dictionary of name to what `calibration_table` returned.
+        tables: Dictionary of name to what `membership_calibration` returned.
 
     Returns:
         A `Figure`, whose alternative text lists every point.

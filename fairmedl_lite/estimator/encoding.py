@@ -91,7 +91,7 @@ class TableEncoder:
         elif column.isna().any():
             _warn(f"{column.isna().sum()} rows miss {name!r}, which no training row did.")
         if learned["kind"] == "number":
-            block[:, 0] = _standardised(name, column, learned)
+            block[:, 0] = _standardised_numbers(name, column, learned)
         else:
             codes = _codes(name, column, learned["categories"])
             np.equal(codes[:, None], np.arange(block.shape[1]), out=block)
@@ -174,7 +174,7 @@ def _finite(name, column):
     return values
 
 
-def _standardised(name, column, learned):
+def _standardised_numbers(name, column, learned):
     if not is_number(column):
         example = column.dropna().iloc[:1].tolist()
         if example:

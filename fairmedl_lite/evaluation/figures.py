@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from fairmedl_lite.metrics.disparity import disparity_split
-from fairmedl_lite.metrics.performance import classification_report, regression_report
+from fairmedl_lite.metrics.performance import performance_report, regression_report
 from fairmedl_lite.metrics.random_effect import random_effect_spread
 from fairmedl_lite.metrics.rates import group_report, regression_group_report
 from fairmedl_lite.metrics.spread import MIN_CASES, spread_report
@@ -80,7 +80,7 @@ def _of_scores(rows, score):
 
 def _of_decisions(rows, decision):
     decision = np.asarray(decision, dtype="float64")
-    report = classification_report(rows.y, decision, threshold=0.5).drop("auroc")
+    report = performance_report(rows.y, decision, threshold=0.5).drop("auroc")
     report["positive_rate"] = decision.mean()
     rates = group_report(rows.y, decision, sensitive_features=rows.sensitive, threshold=0.5)
     return [(name, "", "", value) for name, value in report.items()] + _of_groups(rates)

@@ -43,7 +43,7 @@ def membership_report(membership, clusters, *, bins=10, seed=0):
     return pd.DataFrame(rows).T.rename_axis("membership").reset_index()
 
 
-def calibration_table(membership, clusters, *, bins=10):
+def membership_calibration(membership, clusters, *, bins=10):
     """How often the likeliest cluster is the true one, by the probability that it was given.
 
     Args:
@@ -56,7 +56,7 @@ def calibration_table(membership, clusters, *, bins=10):
         predictor has an accuracy equal to the probability.
     """
     true = _positions(membership, clusters)
-    return _calibration(membership.to_numpy("float64"), true, bins)
+    return _reliability(membership.to_numpy("float64"), true, bins)
 
 
 def new_cluster_report(model, X, y, *, clusters=None, level=0.9, draws=200, seed=0):
@@ -110,7 +110,7 @@ def _positions(membership, clusters):
 
 
 def _membership_scores(share, true, bins):
-    table = _calibration(share, true, bins)
+    table = _reliability(share, true, bins)
     gaps = (table["probability"] - table["accuracy"]).abs()
     chosen = np.maximum(share[np.arange(len(share)), true], np.finfo("float32").tiny)
     return {
@@ -120,7 +120,7 @@ def _membership_scores(share, true, bins):
     }
 
 
-def _calibration(share, true, bins):
+def _reliability(share, true, bins):
     table = pd.DataFrame(
         {
             "probability": share.max(axis=1),

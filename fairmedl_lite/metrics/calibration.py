@@ -9,7 +9,7 @@ from fairmedl_lite import checks
 from fairmedl_lite.metrics.performance import check_scores
 
 
-def calibration_report(y_true, y_score, *, sensitive_features, bins=10):
+def group_calibration_report(y_true, y_score, *, sensitive_features, bins=10):
     """How far probabilities lie from what is observed: one row per attribute and group.
 
     Args:

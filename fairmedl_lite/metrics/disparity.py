@@ -8,7 +8,7 @@ import pandas as pd
 from fairmedl_lite import checks
 
 
-def within_between(decision, *, clusters, is_first):
+def kitagawa_decomposition(decision, *, clusters, is_first):
     """Split the difference in rate between two groups into within and between clusters.
 
     The decomposition of Kitagawa (1955), Oaxaca and Blinder: within is the difference in rate at
@@ -63,7 +63,7 @@ def disparity_split(scores, *, clusters, sensitive_features, positive_rate):
 
     Returns:
         DataFrame with `effects` (the name), `attribute`, `group`, and the parts of
-        `within_between`: the group's rate minus that of all others.
+        `kitagawa_decomposition`: the group's rate minus that of all others.
 
     Raises:
         ValueError: If the rate is not in (0, 1), an attribute has a single group, lengths differ
@@ -79,7 +79,7 @@ def disparity_split(scores, *, clusters, sensitive_features, positive_rate):
         decision = _highest(checks.check_values(score, f"scores[{effects!r}]"), positive_rate)
         for attribute, code in zip(table, codes.T, strict=True):
             for number, group in enumerate(groups[attribute]):
-                parts = within_between(decision, clusters=clusters, is_first=code == number)
+                parts = kitagawa_decomposition(decision, clusters=clusters, is_first=code == number)
                 rows.append({"effects": effects, "attribute": attribute, "group": group, **parts})
     return pd.DataFrame(rows)
 

@@ -14,7 +14,7 @@ from sklearn.metrics import (
 from fairmedl_lite import checks
 
 
-def classification_report(y_true, y_score, *, threshold):
+def performance_report(y_true, y_score, *, threshold):
     """AUROC, accuracy and balanced accuracy.
 
     Args:

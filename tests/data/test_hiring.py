@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from fairmedl_lite import simulate_hiring, within_between
+from fairmedl_lite import kitagawa_decomposition, simulate_hiring
 
 NO_DISPARITY = {"direct": 0, "mediated": 0, "segregation": 0, "minority_effect": 0}
 OUTCOMES = ["hired", "salary"]
@@ -35,7 +35,7 @@ def index(x, simulated):
 
 def disparity(expected, data, attribute="sex", first="Female"):
     is_first = data.sensitive[attribute] == first
-    return within_between(expected, clusters=data.clusters, is_first=is_first)
+    return kitagawa_decomposition(expected, clusters=data.clusters, is_first=is_first)
 
 
 def test_the_data_have_clusters_groups_and_swaps():

@@ -8,10 +8,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from fairmedl_lite import (
     FairMEDLRegressor,
-    calibration_table,
+    membership_calibration,
     membership_report,
     new_cluster_report,
-    plot_calibration,
+    plot_membership_calibration,
     simulate_linear,
 )
 
@@ -63,16 +63,16 @@ def test_a_probability_of_zero_for_the_true_cluster_is_a_finite_loss():
 
 
 def test_calibration_table_by_hand():
-    table = calibration_table(SHARE, TRUE, bins=4)
+    table = membership_calibration(SHARE, TRUE, bins=4)
     expected = pd.DataFrame(
         {"probability": [0.4, 0.7, 0.775], "accuracy": [1.0, 1.0, 0.0], "rows": [1, 1, 2]}
     )
     pd.testing.assert_frame_equal(table, expected)
     certain = pd.DataFrame([[1.0, 0.0]], columns=["a", "b"])
-    assert calibration_table(certain, pd.Series(["a"]))["accuracy"].tolist() == [1]
+    assert membership_calibration(certain, pd.Series(["a"]))["accuracy"].tolist() == [1]
 
 
-@pytest.mark.parametrize("report", [membership_report, calibration_table])
+@pytest.mark.parametrize("report", [membership_report, membership_calibration])
 @pytest.mark.parametrize(
     "clusters, message",
     [
@@ -138,5 +138,5 @@ def test_lengths_must_agree(line):
 
 
 def test_calibration_figure_says_every_point():
-    figure = plot_calibration({"predictor": calibration_table(SHARE, TRUE, bins=4)})
+    figure = plot_membership_calibration({"predictor": membership_calibration(SHARE, TRUE, bins=4)})
     assert "0.40 gives 1.00, 0.70 gives 1.00, 0.78 gives 0.00" in figure.alt

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairmedl_lite import calibration_report
+from fairmedl_lite import group_calibration_report
 
 SCORE = np.array([0.1, 0.3, 0.3, 0.9, 1.0, 0.2])
 Y = np.array([0, 1, 0, 1, 0, 0])
@@ -12,7 +12,9 @@ SEX = pd.Series(["f", "f", "f", "f", "f", "m"], name="sex")
 
 
 def test_every_figure_by_hand():
-    f, m = calibration_report(Y, SCORE, sensitive_features=SEX, bins=4).itertuples(index=False)
+    f, m = group_calibration_report(Y, SCORE, sensitive_features=SEX, bins=4).itertuples(
+        index=False
+    )
     assert (f.attribute, f.group, f.cases, m.group, m.cases) == ("sex", "f", 5, "m", 1)
     assert f.mean_score == pytest.approx(2.6 / 5) and f.observed_rate == 2 / 5
     assert f.difference == pytest.approx(0.6 / 5)
@@ -28,7 +30,7 @@ def test_a_calibrated_score_reaches_the_noise_floor_and_a_shifted_one_exceeds_it
     score = random.uniform(0.1, 0.9, (200, 400))
     group = pd.Series(np.repeat(["a", "b"], 200), name="s")
     tables = [
-        calibration_report(
+        group_calibration_report(
             random.random(400) < row + 0.1 * (group == "b"), row, sensitive_features=group
         )
         for row in score
@@ -46,7 +48,9 @@ def test_a_calibrated_score_reaches_the_noise_floor_and_a_shifted_one_exceeds_it
 
 
 def test_constant_scores_and_a_group_without_positives():
-    report = calibration_report([0, 0, 1, 1], [0.5] * 4, sensitive_features=pd.Series(list("aabb")))
+    report = group_calibration_report(
+        [0, 0, 1, 1], [0.5] * 4, sensitive_features=pd.Series(list("aabb"))
+    )
     assert report["difference"].tolist() == [0.5, -0.5]
     assert report["calibration_error"].tolist() == [0.5, 0.5]
 
@@ -66,4 +70,4 @@ def test_constant_scores_and_a_group_without_positives():
 def test_scores_that_cannot_be_calibrated_are_refused(settings, message):
     good = {"y_true": [1, 0], "y_score": [0.5, 0.5], "sensitive_features": pd.Series(["a", "b"])}
     with pytest.raises(ValueError, match=message):
-        calibration_report(**good | settings)
+        group_calibration_report(**good | settings)

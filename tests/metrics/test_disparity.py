@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairmedl_lite import disparity_split, within_between
+from fairmedl_lite import disparity_split, kitagawa_decomposition
 
 
 def draw(rows=600, groups=3, seed=0):
@@ -19,7 +19,7 @@ def test_split_by_hand():
     decision = [1, 0, 0, 1, 1, 0]
     clusters = ["x", "x", "x", "y", "y", "y"]
     men = np.array([True, True, False, True, False, False])
-    found = within_between(decision, clusters=clusters, is_first=men)
+    found = kitagawa_decomposition(decision, clusters=clusters, is_first=men)
     # Shares of men 2/3 and 1/3, of women 1/3 and 2/3: mean 1/2 each, differences 1/3 and -1/3.
     assert found["within"] == pytest.approx(0.5 * 0.5 + 0.5 * 0.5)
     assert found["between"] == pytest.approx(1 / 3 * 0.25 - 1 / 3 * 0.75)
@@ -28,7 +28,9 @@ def test_split_by_hand():
 
 def test_a_cluster_of_one_group_has_no_difference_within():
     # x: 1 man (rate 1), 1 woman (rate 0); y: 1 man (rate 1). Mean shares 3/4 and 1/4.
-    found = within_between([1, 0, 1], clusters=["x", "x", "y"], is_first=[True, False, True])
+    found = kitagawa_decomposition(
+        [1, 0, 1], clusters=["x", "x", "y"], is_first=[True, False, True]
+    )
     assert found.tolist() == pytest.approx([0.75, 0.5 - 0.5 * 0.5, 1])
 
 
@@ -36,17 +38,17 @@ def test_a_cluster_of_one_group_has_no_difference_within():
 def test_total_is_the_difference_also_with_clusters_of_one_group(seed):
     value, clusters, group = draw(40, seed=seed)
     first = (group == "a") | (clusters == "cook")
-    found = within_between(value, clusters=clusters, is_first=first)
+    found = kitagawa_decomposition(value, clusters=clusters, is_first=first)
     assert found["total"] == pytest.approx(value[first].mean() - value[~first].mean())
 
 
 def test_a_difference_only_within_and_one_only_between():
     clusters = np.repeat(["x", "y"], 100)
     first = np.tile([True, False], 100)
-    within = within_between(first.astype(int), clusters=clusters, is_first=first)
+    within = kitagawa_decomposition(first.astype(int), clusters=clusters, is_first=first)
     assert within.tolist() == pytest.approx([1, 0, 1])
     mixed = np.concatenate([np.arange(100) < 80, np.arange(100) < 20])
-    between = within_between(clusters == "x", clusters=clusters, is_first=mixed)
+    between = kitagawa_decomposition(clusters == "x", clusters=clusters, is_first=mixed)
     assert between.tolist() == pytest.approx([0, 0.6, 0.6])
 
 
@@ -59,7 +61,7 @@ def test_every_group_stands_against_all_others():
     for row in table.itertuples():
         inside = group == row.group
         assert row.total == pytest.approx(value[inside].mean() - value[~inside].mean())
-        parts = within_between(value, clusters=clusters, is_first=inside)
+        parts = kitagawa_decomposition(value, clusters=clusters, is_first=inside)
         assert (row.within, row.between) == pytest.approx((parts["within"], parts["between"]))
 
 
@@ -128,7 +130,7 @@ def test_constant_scores_have_no_disparity():
 def test_splits_that_cannot_be_made_are_refused(settings, message):
     good = {"decision": [1, 0], "clusters": ["x", "y"], "is_first": [True, False]}
     with pytest.raises(ValueError, match=message):
-        within_between(**good | settings)
+        kitagawa_decomposition(**good | settings)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fairmedl_lite.metrics.performance import (
-    classification_report,
+    performance_report,
     regression_report,
     youden_threshold,
 )
@@ -28,7 +28,7 @@ def test_performance_by_hand():
     # Of 2 positives 1 is found, of 8 negatives 6: accuracy .7, balanced (.5 + .75) / 2.
     y = [1, 1, 0, 0, 0, 0, 0, 0, 0, 0]
     score = [0.9, 0.2, 0.8, 0.6, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
-    report = classification_report(y, score, threshold=0.5)
+    report = performance_report(y, score, threshold=0.5)
     assert report["accuracy"] == pytest.approx(0.7)
     assert report["balanced_accuracy"] == pytest.approx(0.625)
     assert report["auroc"] == pytest.approx((8 + 6) / 16)
@@ -50,7 +50,7 @@ def test_scores_that_cannot_be_judged_are_refused(y, score, message):
     with pytest.raises(ValueError, match=message):
         youden_threshold(y, score)
     with pytest.raises(ValueError, match=message):
-        classification_report(y, score, threshold=0.5)
+        performance_report(y, score, threshold=0.5)
 
 
 @pytest.mark.parametrize(
