@@ -45,12 +45,8 @@ _HOME = {
         "membership_report",
         "new_cluster_report",
     ],
-    "evaluation.baselines": [
-        "FairlearnAdversary",
-        "GPBoost",
-        "Reweighing",
-        "ThresholdPostProcessing",
-    ],
+    "evaluation.peers": ["FairlearnAdversary", "GPBoost"],
+    "evaluation.baselines": ["Reweighing", "ThresholdPostProcessing"],
     "plots": [
         "Figure",
         "plot_membership_calibration",

@@ -34,12 +34,8 @@ from fairmedl_lite import (
     paired,
     summarise,
 )
-from fairmedl_lite.evaluation.baselines import (
-    FairlearnAdversary,
-    GPBoost,
-    Reweighing,
-    ThresholdPostProcessing,
-)
+from fairmedl_lite.evaluation.baselines import Reweighing, ThresholdPostProcessing
+from fairmedl_lite.evaluation.peers import FairlearnAdversary, GPBoost
 
 ROOT = Path(__file__).resolve().parent.parent
 SWAP_ROWS = 400  # drawn from the test rows

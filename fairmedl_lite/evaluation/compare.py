@@ -24,7 +24,7 @@ from fairmedl_lite.evaluation import figures
 from fairmedl_lite.evaluation.records import append, read
 from fairmedl_lite.metrics.performance import youden_threshold
 
-COLUMNS = ["part", "effects", *figures.COLUMNS]
+FIGURE = ["part", "effects", "threshold", "metric", "attribute", "group", "value"]
 ONE_AT_A_TIME = threading.Lock()  # fits of one process share seeds and compiled graphs
 ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -81,11 +81,11 @@ def compare(
         jobs: Integer. How many fits run at once.
 
     Returns:
-        DataFrame with `model`, `seed`, `part` (`seen`, `unseen` or `validation`), `effects`,
-        `threshold`, `metric`, `attribute`, `group`, `value` and `error`, in the order of models
-        and seeds. A fit that failed is one row, of metric `error` with its reason. The seconds of
-        each fit are rows of part `train`. `test_to_train` is what `interval` takes as its ratio:
-        rows measured over rows trained on; of unseen clusters, clusters over clusters.
+        DataFrame with a row for each figure, in the order of models and seeds: `model`, `seed`,
+        `part` (`seen`, `unseen` or `validation`), `effects`, `threshold`, `metric`, `attribute`,
+        `group` and `value`; and of its fit `test_to_train`, what `interval` takes as its ratio:
+        rows measured over rows trained on, of unseen clusters clusters over clusters; `seconds`;
+        and `error`. A fit that failed is one row, of metric `error` with its reason.
 
     Raises:
         ValueError: If `output` holds fits of other settings, data, models or seeds, or the
@@ -185,12 +185,13 @@ def _run(data, plan, fit):
         os.environ.setdefault(name, "1")
     record = {"model": fit.name, "seed": fit.seed, "settings": fit.settings}
     try:
-        return record | {"rows": _fit_and_measure(data, plan, fit), "error": ""}
+        return record | _fit_and_measure(data, plan, fit) | {"error": ""}
     except Exception as error:  # whatever a model raises: the other fits go on
-        return record | {"rows": [], "error": f"{type(error).__name__}: {error}"}
+        return record | {"figures": [], "error": f"{type(error).__name__}: {error}"}
 
 
 def _fit_and_measure(data, plan, fit):
+    """The figures of one fit, and what describes it: its seconds, and each part's ratio."""
     together = plan.keep_together
     cut = split(data, unseen_clusters=fit.held_out, seed=fit.seed, keep_together=together)
     train, model = cut.train, clone(fit.model)
@@ -198,14 +199,13 @@ def _fit_and_measure(data, plan, fit):
         start = time.perf_counter()
         model.fit(train.x, train.y, clusters=train.clusters, sensitive_features=train.sensitive)
         seconds = time.perf_counter() - start
-    rows = [("train", "", "", "seconds", "", "", seconds)]
-    for part, measured in plan.parts(cut).items():
-        ratio = _test_to_train(part, measured, train)
-        rows.append((part, "", "", "test_to_train", "", "", ratio))
     one = getattr(model, "random_effects", None) is None
-    for effects in ("mixed",) if one else ("mixed", "fixed", "random"):
-        rows += _measure_effects(model, effects, cut, plan, fit.seed)
-    return [(*map(str, row[:-1]), float(row[-1])) for row in rows]
+    kinds = ("mixed",) if one else ("mixed", "fixed", "random")
+    rows = [row for kind in kinds for row in _measure_effects(model, kind, cut, plan, fit.seed)]
+    ratios = {
+        part: _test_to_train(part, measured, train) for part, measured in plan.parts(cut).items()
+    }
+    return {"seconds": seconds, "test_to_train": ratios, "figures": rows}
 
 
 @cache
@@ -231,7 +231,7 @@ def _test_to_train(part, measured, train):
 
 
 def _measure_effects(model, effects, cut, plan, seed):
-    """All figures of one kind of prediction: what `COLUMNS` names."""
+    """All figures of one kind of prediction, as `FIGURE` names their parts."""
     predict = {"effects": effects, "unseen": plan.unseen}
     thresholds = _thresholds(model, cut.validation, predict)
     rows = []
@@ -247,8 +247,14 @@ def _measure_effects(model, effects, cut, plan, seed):
         if plan.swap_rows and effects != "random":
             options = {"most": plan.swap_rows, "seed": seed, **predict}
             found = found + figures.measure_swaps(model, measured, **options)
-        rows += [(part, effects, *figure) for figure in found]
+        rows += [_row(part, effects, figure) for figure in found]
     return rows
+
+
+def _row(part, effects, figure):
+    """One figure as a record holds it."""
+    place = part, effects, figure.threshold, figure.metric, figure.attribute, figure.group
+    return [*map(str, place), float(figure.value)]
 
 
 def _score(model, rows, predict):
@@ -276,8 +282,10 @@ def _warn_of_failures(records):
 
 
 def _table(record):
-    rows = record["rows"] or [["", "", "", "error", "", "", np.nan]]
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    rows = record["figures"] or [["", "", "", "error", "", "", np.nan]]
+    table = pd.DataFrame(rows, columns=FIGURE)
     table.insert(0, "model", record["model"])
     table.insert(1, "seed", record["seed"])
-    return table.assign(error=record["error"])
+    ratios = table["part"].map(record.get("test_to_train", {})).astype("float64")
+    seconds = record.get("seconds", np.nan)
+    return table.assign(test_to_train=ratios, seconds=seconds, error=record["error"])

@@ -1,5 +1,7 @@
 """What an experiment writes down of one prediction: performance, and what differs by group."""
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
@@ -10,10 +12,27 @@ from fairmedl_lite.metrics.rates import group_report, regression_group_report
 from fairmedl_lite.metrics.spread import MIN_CASES, spread_report
 from fairmedl_lite.metrics.swap import attribute_swap
 
-COLUMNS = ("threshold", "metric", "attribute", "group", "value")
 SPREADS = {"sd": "sd", "sd_noise_removed": "sd_noise_removed", "worst": "worst_rate"}
 RANDOM = {"sd_random_effect": "sd_rate"}
 DISPARITIES = ("within", "between", "total")
+
+
+class Measured(NamedTuple):
+    """One figure of a prediction. What does not apply to it is empty.
+
+    Args:
+        metric: String.
+        value: Float.
+        threshold: String. The threshold that decisions were taken at.
+        attribute: String. The sensitive attribute whose groups are compared.
+        group: Its group, if the figure is one group's.
+    """
+
+    metric: str
+    value: float
+    threshold: str = ""
+    attribute: str = ""
+    group: str = ""
 
 
 def measure(rows, score, decisions):
@@ -27,8 +46,7 @@ def measure(rows, score, decisions):
             a regression.
 
     Returns:
-        List of tuples `(threshold, metric, attribute, group, value)`, with `""` for what does not
-        apply:
+        List of `Measured`:
         - `auroc`, and at each threshold `accuracy`, `balanced_accuracy`, `positive_rate`; for a
           regression `mse` and `r2`;
         - of each group with 20 cases, at each threshold, `tpr`, `fpr` and `positive_rate`; for a
@@ -40,7 +58,8 @@ def measure(rows, score, decisions):
     """
     figures = _of_scores(rows, score)
     for threshold, decision in decisions.items():
-        figures += [(threshold, *figure) for figure in _of_decisions(rows, decision)]
+        found = _of_decisions(rows, decision)
+        figures += [figure._replace(threshold=threshold) for figure in found]
     return figures + _disparities(rows, score)
 
 
@@ -55,7 +74,7 @@ def measure_swaps(model, rows, *, most, seed, **predict):
         **predict: Passed to the model's prediction.
 
     Returns:
-        List of tuples as in `measure`.
+        List of `Measured`, as in `measure`.
     """
     if len(rows) > most:
         rows = rows.take(np.random.default_rng(seed).choice(len(rows), most, replace=False))
@@ -65,17 +84,16 @@ def measure_swaps(model, rows, *, most, seed, **predict):
         report = attribute_swap(
             model, rows.x, swap.column, swap.values, groups=groups, linked=swap.linked, **options
         )
-        figures.append(("", "attribute_swap", attribute, "", report["change"]))
+        figures.append(Measured("attribute_swap", report["change"], attribute=attribute))
     return figures
 
 
 def _of_scores(rows, score):
     if rows.task == "classification":
-        return [("", "auroc", "", "", roc_auc_score(rows.y, score))]
+        return [Measured("auroc", roc_auc_score(rows.y, score))]
     report = regression_report(rows.y, score)
     rates = regression_group_report(rows.y, score, sensitive_features=rows.sensitive)
-    overall = [(name, "", "", value) for name, value in report.items()]
-    return [("", *figure) for figure in overall + _of_groups(rates)]
+    return [Measured(*figure) for figure in report.items()] + _of_groups(rates)
 
 
 def _of_decisions(rows, decision):
@@ -83,16 +101,21 @@ def _of_decisions(rows, decision):
     report = performance_report(rows.y, decision, threshold=0.5).drop("auroc")
     report["positive_rate"] = decision.mean()
     rates = group_report(rows.y, decision, sensitive_features=rows.sensitive, threshold=0.5)
-    return [(name, "", "", value) for name, value in report.items()] + _of_groups(rates)
+    return [Measured(*figure) for figure in report.items()] + _of_groups(rates)
 
 
 def _of_groups(rates):
     counted = rates[rates["cases"] >= MIN_CASES]
-    figures = [(row.metric, row.attribute, row.group, row.rate) for row in counted.itertuples()]
+    figures = [
+        Measured(row.metric, row.rate, attribute=row.attribute, group=row.group)
+        for row in counted.itertuples()
+    ]
     for table, names in ((spread_report(rates), SPREADS), (random_effect_spread(rates), RANDOM)):
         for row in table.to_dict("records"):
-            key = row["metric"], row["attribute"]
-            figures += [(f"{key[0]}_{name}", key[1], "", row[names[name]]) for name in names]
+            figures += [
+                Measured(f"{row['metric']}_{name}", row[column], attribute=row["attribute"])
+                for name, column in names.items()
+            ]
     return figures
 
 
@@ -105,7 +128,7 @@ def _disparities(rows, score):
         positive_rate=rows.y.mean() if rows.task == "classification" else None,
     )
     return [
-        ("", f"disparity_{name}", row["attribute"], row["group"], row[name])
+        Measured(f"disparity_{name}", row[name], attribute=row["attribute"], group=row["group"])
         for row in table.to_dict("records")
         for name in DISPARITIES
     ]

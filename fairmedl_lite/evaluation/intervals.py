@@ -62,8 +62,8 @@ def paired(table, model, baseline, *, level=0.95):
     Raises:
         ValueError: If the table has no fit of one of the two, or none of a common seed.
     """
-    pairs = _figures(table, model).merge(
-        _figures(table, baseline), on=[*KEYS, "seed"], suffixes=("", "_baseline")
+    pairs = _comparable(table, model).merge(
+        _comparable(table, baseline), on=[*KEYS, "seed"], suffixes=("", "_baseline")
     )
     if not len(pairs):
         raise ValueError(
@@ -112,7 +112,7 @@ def summarise(table, *, level=0.95):
         `mean`, `low`, `high`, `resamples`. `paper_table` sets it out.
     """
     ratios, rows = _ratios(table), []
-    figures = table[~table["metric"].isin(("error", "test_to_train"))]
+    figures = table[table["metric"] != "error"]
     for key, values in figures.groupby(["model", *KEYS], sort=False)["value"]:
         described = interval(values, ratios[key[1]], level)
         rows.append(dict(zip(["model", *KEYS], key, strict=True)) | described.to_dict())
@@ -134,7 +134,7 @@ def paper_table(summary, *, part="seen", effects="mixed", threshold="youden", me
         DataFrame of strings. Its columns are `(metric, attribute)`.
     """
     models = summary["model"].unique()
-    rows = pd.concat([_figures(summary, model).assign(model=model) for model in models])
+    rows = pd.concat([_comparable(summary, model).assign(model=model) for model in models])
     wanted = {"part": [part], "effects": [effects], "threshold": [threshold, ""], "group": [""]}
     for column, values in (wanted | {"metric": metrics}).items():
         rows = rows[rows[column].isin(values)]
@@ -156,22 +156,31 @@ def _mean_and_error(values, ratio):
 
 
 def _ratios(table):
-    """Rows, or clusters, tested over those trained on, by part; fits are timed independently."""
-    ratios = table[table["metric"] == "test_to_train"].groupby("part")["value"].mean()
-    absent = sorted(set(table["part"]) - set(ratios.index) - {"train", ""})
-    if absent:
+    """Rows, or clusters, tested over those trained on, by part: the mean over the fits."""
+    if "test_to_train" not in table:
         raise ValueError(
-            "table must have rows of metric test_to_train for each part. Received: none for "
-            f"{absent}. Pass the table as compare returned it, and select rows afterwards."
+            "table must have the column test_to_train, as compare returns it. "
+            f"Received: {list(table)}. Keep the column where you select others."
         )
-    return {"train": 0.0} | ratios.to_dict()
+    fits = table.drop_duplicates(["model", "seed", "part"])
+    return fits.groupby("part")["test_to_train"].mean().to_dict()
 
 
-def _figures(table, model):
-    """What is measured of a model, under all names that another model's may have."""
-    rows = table[(table["model"] == model) & ~table["metric"].isin(("error", "test_to_train"))]
-    if "fixed" not in set(rows["effects"]):
-        rows = pd.concat([rows, rows[rows["effects"] == "mixed"].assign(effects="fixed")])
+def _comparable(table, model):
+    """The figures of a model, under every name that another model's may have."""
+    rows = table[(table["model"] == model) & (table["metric"] != "error")]
+    return _at_both_thresholds(_as_fixed_effects_too(rows))
+
+
+def _as_fixed_effects_too(rows):
+    """The one prediction of a model without random effects stands for its fixed effects too."""
+    if "fixed" in set(rows["effects"]):
+        return rows
+    return pd.concat([rows, rows[rows["effects"] == "mixed"].assign(effects="fixed")])
+
+
+def _at_both_thresholds(rows):
+    """Decisions that a model takes itself stand beside those at either threshold."""
     own = rows["threshold"] == "own"
     named = [rows[own].assign(threshold=name) for name in ("youden", "equal_rate")]
     return pd.concat([rows[~own], *named])

@@ -14,14 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from fairmedl_lite.estimator.estimators import FairMEDLClassifier
-from fairmedl_lite.evaluation.baselines import (
-    FairlearnAdversary,
-    GPBoost,
-    Method,
-    Reweighing,
-    ThresholdPostProcessing,
-)
+from fairmedl_lite.evaluation.baselines import Method, Reweighing, ThresholdPostProcessing
 from fairmedl_lite.evaluation.compare import compare
+from fairmedl_lite.evaluation.peers import FairlearnAdversary, GPBoost
 
 
 class Linear(Method):

@@ -21,7 +21,7 @@ from tools.lessons import assignments
 NAME = "07_evaluation"
 AUROC, SPREAD = pool.FIGURES.values()
 LADDER = "rungs = ladder(epochs=6, learning_rate=0.003)"
-INSTANT = """from fairmedl_lite.baselines import Method
+INSTANT = """from fairmedl_lite.evaluation.baselines import Method
 
     class Instant(Method):
         random_effects = "intercept"
@@ -43,11 +43,10 @@ FAKE = "from IPython.display import display\ndisplay({'text/csv': 'seed\\n9'}, r
 def fits(seed, auroc, spread, ratio=0.5):
     """What one run shows: MEDL has 0.8 and 0.2; the figures that are not to be read have 9."""
     rows = [
-        (model, seed, part, effects, metric, attribute, value)
+        (model, seed, part, effects, metric, attribute, value, ratio)
         for part in pool.PARTS
         for model, change in ((pool.PLAIN, (0, 0)), (pool.FAIR, (auroc, spread)))
         for effects, metric, attribute, value in (
-            ("", "test_to_train", "", ratio),
             ("mixed", "auroc", "", 0.8 + change[0]),
             ("fixed", "auroc", "", 9 * change[0]),
             ("mixed", "tpr_sd", "sex", 9 * change[1]),
@@ -55,7 +54,7 @@ def fits(seed, auroc, spread, ratio=0.5):
             ("mixed", "tpr_sd_noise_removed", "sex", 0.2 + change[1]),
         )
     ]
-    columns = ["model", "seed", "part", "effects", "metric", "attribute", "value"]
+    columns = ["model", "seed", "part", "effects", "metric", "attribute", "value", "test_to_train"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -73,7 +73,7 @@ def differences(fits: pd.DataFrame) -> pd.DataFrame:
     """Each figure of one run: Fair MEDL minus MEDL, whole predictions, and the part's ratio."""
     whole = fits[fits["effects"] == "mixed"]
     value = whole.pivot(index=["part", "metric", "attribute"], columns="model", values="value")
-    ratios = fits[fits["metric"] == "test_to_train"].groupby("part")["value"].first()
+    ratios = fits.groupby("part")["test_to_train"].first()
     found = (value[FAIR] - value[PLAIN]).rename("difference").reset_index()
     keys = zip(found["metric"], found["attribute"], strict=True)
     found = found.assign(figure=[FIGURES.get(key) for key in keys], ratio=found["part"].map(ratios))
