@@ -70,12 +70,7 @@ def check_binary(y):
         ValueError: If values are missing or infinite, or there are not exactly two classes.
     """
     y = pd.Series(np.asarray(y))
-    bad = y.isna() | (np.isinf(y) if pd.api.types.is_float_dtype(y) else False)
-    if bad.any():
-        raise ValueError(
-            f"y must be known and finite. Received: {int(bad.sum())} missing or infinite of "
-            f"{len(y)} values. Drop these rows from every part first."
-        )
+    _check_known(y.isna() | (np.isinf(y) if pd.api.types.is_float_dtype(y) else False))
     classes = np.unique(y)
     if len(classes) != 2:
         raise ValueError(
@@ -105,17 +100,20 @@ def check_number(y, sample_weight=None):
             "pd.to_numeric, or use FairMEDLClassifier for two classes."
         )
     values = y.to_numpy("float64")
-    bad = ~np.isfinite(values)
-    if bad.any():
-        raise ValueError(
-            f"y must be known and finite. Received: {int(bad.sum())} missing or infinite of "
-            f"{len(y)} values. Drop these rows from every part first."
-        )
+    _check_known(~np.isfinite(values))
     mean = np.average(values, weights=sample_weight)
     scale = np.average((values - mean) ** 2, weights=sample_weight) ** 0.5
     if not scale > 1e-12 * max(1.0, abs(mean)):
         raise ValueError(f"y must vary. Received: {values[0]!r} for all rows that have weight.")
     return values, float(mean), float(scale)
+
+
+def _check_known(bad):
+    if bad.any():
+        raise ValueError(
+            f"y must be known and finite. Received: {int(bad.sum())} missing or infinite of "
+            f"{len(bad)} values. Drop these rows from every part first."
+        )
 
 
 def check_values(values, name):

@@ -1,4 +1,4 @@
-"""What the two estimators share: settings, fitting, files."""
+"""What the two estimators share: their settings, and how they are fitted."""
 
 import inspect
 import random
@@ -8,32 +8,20 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import entropy
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite import checks
 from fairmedl_lite.estimator.describing import Describing
 from fairmedl_lite.estimator.encoding import as_table
-from fairmedl_lite.estimator.file import read, write
+from fairmedl_lite.estimator.file import Saving
 from fairmedl_lite.estimator.predicting import Predicting
 from fairmedl_lite.estimator.rows import Rows
 from fairmedl_lite.estimator.settings import NEED_CLUSTERS, check_settings, model_settings
 from fairmedl_lite.model.cells import Cells
 
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
-LEARNED = (
-    "feature_names_in_",
-    "n_features_in_",
-    "history_",
-    "chance_levels_",
-    "lower_bound_",
-    "random_effects_",
-    "variance_components_",
-    "effect_covariances_",
-    "fixed_effects_",
-)
 
 
-class FairMEDLEstimator(Predicting, Describing, BaseEstimator):
+class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
     """What the two estimators share. Their documentation goes on with what follows.
 
     A weight of 0 leaves a part out: `ladder` gives the paper's six ablations. `hidden=()` with
@@ -142,19 +130,14 @@ class FairMEDLEstimator(Predicting, Describing, BaseEstimator):
             ConvergenceWarning: If the loss still falls when training ends.
         """
         check_settings(self)
-        checks.check_rows(
-            X=X,
-            y=y,
-            clusters=clusters,
-            sensitive_features=sensitive_features,
-            sample_weight=sample_weight,
-        )
+        parts = {"clusters": clusters, "sensitive_features": sensitive_features}
+        checks.check_rows(X=X, y=y, **parts, sample_weight=sample_weight)
         sample_weight = checks.check_weights(sample_weight)
         self.outcome_, outcome = self._outcome.learn(y, sample_weight)
         x, ids = self._learn_rows(X, clusters)
         cells = self._learn_cells(sensitive_features, outcome, sample_weight)
         with _seeded(self.seed):
-            self._assemble(cells, len(x))
+            self._assemble(model_settings(self, outcome, cells))
             targets = {"outcome": outcome[:, None]}
             if cells is not None:
                 self.model_.debiasing.learn(cells)
@@ -183,61 +166,6 @@ class FairMEDLEstimator(Predicting, Describing, BaseEstimator):
         """The `ClusterMeans` of the columns that `within_between` names."""
         return self.rows_.means
 
-    def save(self, path):
-        """Write the fitted model to one file: a zip of JSON and arrays.
-
-        Args:
-            path: Where to write.
-        """
-        check_is_fitted(self, "model_")
-        tables = {name: getattr(self, name) for name in LEARNED if hasattr(self, name)}
-        description = {
-            "estimator": type(self).__name__,
-            "params": self.get_params(),
-            **self.rows_.get_config(),
-            "groups": self.groups_,
-            "model": self.model_.get_config(),
-            "learned": tables | self.outcome_.get_config(),
-        }
-        weights = {"model": self.model_.get_weights()}
-        for number, predictor in enumerate(self.cluster_predictors_):
-            weights[f"cluster_predictor_{number}"] = predictor.get_weights()
-        write(path, description, weights)
-
-    @classmethod
-    def load(cls, path):
-        """Read a model that `save` wrote. Nothing in the file is run.
-
-        Args:
-            path: The file.
-
-        Raises:
-            ValueError: If the file is not such a model, or is damaged.
-        """
-        return read(path, cls._restore)
-
-    @classmethod
-    def _restore(cls, description, weights):
-        if description["estimator"] != cls.__name__:
-            raise ValueError(f"it holds a {description['estimator']}, not a {cls.__name__}")
-        params = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in description["params"].items()
-        }
-        self, learned = cls(**params), description["learned"]
-        for name in learned.keys() & set(LEARNED):
-            value = learned[name]
-            setattr(self, name, np.array(value) if isinstance(value, list) else value)
-        self.rows_ = Rows.from_config(description, self.within_between)
-        self.outcome_ = cls._outcome.from_config(learned)
-        self.groups_ = {name: np.array(part) for name, part in description["groups"].items()}
-        self._make_models(description["model"])
-        self.model_.set_weights(weights["model"])
-        for number, predictor in enumerate(self.cluster_predictors_):
-            predictor.set_weights(weights[f"cluster_predictor_{number}"])
-        self.outcome_.set_noise(self.model_.family.noise())
-        return self
-
     def _learn_rows(self, X, clusters):
         """Learn clusters and encoding; the encoded rows and the numbers of their clusters."""
         needed = [name for name in NEED_CLUSTERS if getattr(self, name)]
@@ -260,19 +188,12 @@ class FairMEDLEstimator(Predicting, Describing, BaseEstimator):
         counts = [len(found) for found in self.groups_.values()]
         return Cells.learn(groups, counts, outcome, sample_weight)
 
-    def _assemble(self, cells, num_rows):
-        """Make the models for what was learned of the data."""
-        from fairmedl_lite.model.fair_medl import FairMEDL
-
-        parts = self.rows_, self.outcome_, cells, num_rows
-        self._make_models(model_settings(FairMEDL, self.get_params(), *parts))
-
-    def _make_models(self, settings):
+    def _assemble(self, settings):
         """Make the models, with their weights in place."""
         from fairmedl_lite.model.cluster_predictor import ClusterPredictor
         from fairmedl_lite.model.fair_medl import FairMEDL
 
-        columns, counts = self.rows_.columns, self.rows_.index.counts
+        columns, counts = len(self.encoder_.feature_names), self.rows_.index.counts
         self.model_ = FairMEDL(**settings)
         self.model_.build({"x": (None, columns), "clusters": ((None,),) * len(counts)})
         self.cluster_predictors_ = [

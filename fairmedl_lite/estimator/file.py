@@ -6,8 +6,81 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from fairmedl_lite.estimator.rows import Rows
 
 FILE_FORMAT = "fairmedl_lite 2"
+LEARNED = (
+    "feature_names_in_",
+    "n_features_in_",
+    "history_",
+    "chance_levels_",
+    "lower_bound_",
+    "random_effects_",
+    "variance_components_",
+    "effect_covariances_",
+    "fixed_effects_",
+)
+
+
+class Saving:
+    """The part of an estimator that writes it to a file, and reads it."""
+
+    def save(self, path):
+        """Write the fitted model to one file: a zip of JSON and arrays.
+
+        Args:
+            path: Where to write.
+        """
+        check_is_fitted(self, "model_")
+        tables = {name: getattr(self, name) for name in LEARNED if hasattr(self, name)}
+        description = {
+            "estimator": type(self).__name__,
+            "params": self.get_params(),
+            **self.rows_.get_config(),
+            "groups": self.groups_,
+            "model": self.model_.get_config(),
+            "learned": tables | self.outcome_.get_config(),
+        }
+        weights = {"model": self.model_.get_weights()}
+        for number, predictor in enumerate(self.cluster_predictors_):
+            weights[f"cluster_predictor_{number}"] = predictor.get_weights()
+        write(path, description, weights)
+
+    @classmethod
+    def load(cls, path):
+        """Read a model that `save` wrote. Nothing in the file is run.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: If the file is not such a model, or is damaged.
+        """
+        return read(path, cls._restore)
+
+    @classmethod
+    def _restore(cls, description, weights):
+        if description["estimator"] != cls.__name__:
+            raise ValueError(f"it holds a {description['estimator']}, not a {cls.__name__}")
+        params = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in description["params"].items()
+        }
+        self, learned = cls(**params), description["learned"]
+        for name in learned.keys() & set(LEARNED):
+            value = learned[name]
+            setattr(self, name, np.array(value) if isinstance(value, list) else value)
+        self.rows_ = Rows.from_config(description, self.within_between)
+        self.outcome_ = cls._outcome.from_config(learned)
+        self.groups_ = {name: np.array(part) for name, part in description["groups"].items()}
+        self._assemble(description["model"])
+        self.model_.set_weights(weights["model"])
+        for number, predictor in enumerate(self.cluster_predictors_):
+            predictor.set_weights(weights[f"cluster_predictor_{number}"])
+        self.outcome_.set_noise(self.model_.family.noise())
+        return self
 
 
 def write(path, description, weights):

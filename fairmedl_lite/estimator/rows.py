@@ -90,11 +90,6 @@ class Rows:
             return pd.DataFrame({name: np.arange(rows) for name in self.index.labels})
         return self.index.named(cluster_table(clusters))
 
-    @property
-    def columns(self):
-        """How many columns the encoded rows have."""
-        return len(self.encoder.feature_names)
-
     def get_config(self):
         """What was learned, as a model file holds it."""
         return {

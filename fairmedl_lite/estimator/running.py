@@ -36,14 +36,14 @@ def slope_features(model, x):
 
 def posterior_variance(model, x, *ids):
     """Variance of the sum of each row's effects under the posterior: `(rows,)`."""
-    return in_chunks(lambda *arrays: _variance(model, *arrays), x, *ids)
 
+    def variance(x, *ids):
+        features = model.slope_features(model.activations(x))
+        layers = zip(model.random_effects, features, ids, strict=False)
+        scales = [np.asarray(layer.posterior_scale(*parts))[:, 0] for layer, *parts in layers]
+        return sum(map(np.square, scales), np.zeros(len(x)))
 
-def _variance(model, x, *ids):
-    features = model.slope_features(model.activations(x))
-    layers = zip(model.random_effects, features, ids, strict=False)
-    scales = [np.asarray(layer.posterior_scale(*parts))[:, 0] for layer, *parts in layers]
-    return sum(map(np.square, scales), np.zeros(len(x)))
+    return in_chunks(variance, x, *ids)
 
 
 def in_chunks(function, *arrays):

@@ -49,25 +49,24 @@ def _check_fairness_on(settings):
         )
 
 
-def model_settings(kind, settings, rows, outcome, cells, num_rows):
-    """What the model is made with: the estimator's settings, and what was learned of the data.
+def model_settings(estimator, outcome, cells):
+    """What the model is made with: the settings, and what was learned of the data.
 
     Args:
-        kind: The class of the model.
-        settings: An estimator's settings, a dictionary.
-        rows: A `Rows`.
-        outcome: A `Binary` or a `Continuous`.
+        estimator: One that has learned its rows and its outcome.
+        outcome: Array of shape `(rows,)`.
         cells: A `Cells`, or `None` without fairness.
-        num_rows: Integer.
     """
-    named = inspect.signature(kind).parameters
-    shared = {name: value for name, value in settings.items() if name in named}
+    from fairmedl_lite.model.fair_medl import FairMEDL
+
+    named = inspect.signature(FairMEDL).parameters
+    shared = {name: value for name, value in estimator.get_params().items() if name in named}
     learned = {
-        "num_rows": num_rows,
-        "num_clusters": rows.index.counts,
-        "family": outcome.family,
-        "base_rate": outcome.base_rate,
-        "random_effects": _effect_kinds(settings["random_effects"], rows),
+        "num_rows": len(outcome),
+        "num_clusters": estimator.rows_.index.counts,
+        "family": estimator.outcome_.family,
+        "base_rate": estimator.outcome_.base_rate,
+        "random_effects": _effect_kinds(estimator.random_effects, estimator.rows_),
     }
     if cells is not None:
         learned |= {"group_counts": cells.group_counts, "level_weights": cells.level_weights}
