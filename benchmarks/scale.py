@@ -28,7 +28,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from fairmedl_lite import ladder
-from fairmedl_lite.data.census import _ACS, _MAJOR_GROUPS, _persons
+from fairmedl_lite.data.census import ACS_LABELS, MAJOR_GROUPS, persons
 from fairmedl_lite.model import training
 
 ROWS, PAIRS = 1_664_500, 3
@@ -62,17 +62,17 @@ def simulate(rows, seed):
     random = np.random.default_rng(seed)
     logit = np.full(rows, -0.4)
     x = {name: draw_column(name, rows, logit, random) for name in COLUMNS}
-    occupation = draw_category(list(_MAJOR_GROUPS), OCCUPATIONS, rows, logit, random)
+    occupation = draw_category(list(MAJOR_GROUPS), OCCUPATIONS, rows, logit, random)
     rich = random.random(rows) < 1 / (1 + np.exp(-logit))
     y = pd.Series(rich.astype("uint8"))
-    return _persons(pd.DataFrame(x), y, occupation, "simulated ACS", {}, True)
+    return persons(pd.DataFrame(x), y, occupation, "simulated ACS", {}, True)
 
 
 def draw_column(name, rows, logit, random):
     """A column of x; what it does to the outcome is added to the logit in place."""
     if name in SHARES:
         code, shares = SHARES[name]
-        labels = list(dict.fromkeys(_ACS[code].values()))
+        labels = list(dict.fromkeys(ACS_LABELS[code].values()))
         return draw_category(labels, shares, rows, logit, random)
     mean, spread, low, high = NUMBERS[name]
     values = np.clip(random.normal(mean, spread, rows), low, high).astype("uint8")

@@ -10,7 +10,7 @@ from fairmedl_lite.data.clustered import Swap
 
 _MARITAL_STATUS = ("never married", "married", "divorced", "separated", "widowed")
 _SEX = {1: "Male", 2: "Female"}
-_ACS = {
+ACS_LABELS = {
     "COW": {
         1: "private company",
         2: "private not-for-profit",
@@ -43,7 +43,7 @@ _ACS = {
     },
 }
 # The first and the last code of each group, 2018 Census Occupation Code List.
-_MAJOR_GROUPS = {
+MAJOR_GROUPS = {
     "Management": (10, 440),
     "Business operations": (500, 750),
     "Finance": (800, 960),
@@ -127,18 +127,18 @@ def load_acs_income(*, clusters="major", place_of_birth=True, sensitive_in_x=Tru
     x = pd.DataFrame(
         {
             "age": reading.number(table, "AGEP", 17, 99),
-            "class_of_worker": reading.label(table, "COW", _ACS["COW"]),
+            "class_of_worker": reading.label(table, "COW", ACS_LABELS["COW"]),
             "education": reading.number(table, "SCHL", 1, 24),
-            "marital_status": reading.label(table, "MAR", _ACS["MAR"]),
-            "place_of_birth": reading.label(table, "POBP", _ACS["POBP"]),
-            "relationship": reading.label(table, "RELP", _ACS["RELP"]),
+            "marital_status": reading.label(table, "MAR", ACS_LABELS["MAR"]),
+            "place_of_birth": reading.label(table, "POBP", ACS_LABELS["POBP"]),
+            "relationship": reading.label(table, "RELP", ACS_LABELS["RELP"]),
             "hours_per_week": reading.number(table, "WKHP", 1, 99),
-            "sex": reading.label(table, "SEX", _ACS["SEX"]),
-            "race": reading.label(table, "RAC1P", _ACS["RAC1P"]),
+            "sex": reading.label(table, "SEX", ACS_LABELS["SEX"]),
+            "race": reading.label(table, "RAC1P", ACS_LABELS["RAC1P"]),
         }
     )
     x = x if place_of_birth else x.drop(columns="place_of_birth")
-    return _persons(x, _acs_outcome(table), occupation, "ACS 2018", dropped, sensitive_in_x)
+    return persons(x, _acs_outcome(table), occupation, "ACS 2018", dropped, sensitive_in_x)
 
 
 def load_ipums(path, *, year=None, sensitive_in_x=True):
@@ -196,7 +196,7 @@ def load_ipums(path, *, year=None, sensitive_in_x=True):
     )
     jobs = table[occupation].astype(str).astype("category")
     rich = (table["INCTOT"] > 50_000).astype("uint8")
-    return _persons(x, rich, jobs, f"IPUMS {year}", dropped, sensitive_in_x)
+    return persons(x, rich, jobs, f"IPUMS {year}", dropped, sensitive_in_x)
 
 
 def _acs_table():
@@ -221,8 +221,8 @@ def _acs_outcome(table):
 
 def _occupation(table, clusters):
     codes = table["OCCP"]
-    major = {code: name for name, (low, high) in _MAJOR_GROUPS.items() for code in range(low, high)}
-    major |= {high: name for name, (_, high) in _MAJOR_GROUPS.items()}
+    major = {code: name for name, (low, high) in MAJOR_GROUPS.items() for code in range(low, high)}
+    major |= {high: name for name, (_, high) in MAJOR_GROUPS.items()}
     for code in _RETIRED:
         del major[code]
     groups = reading.label(
@@ -252,7 +252,8 @@ def _choose_year(found, year):
     return found[0] if year is None else year
 
 
-def _persons(x, y, clusters, name, dropped, sensitive_in_x):
+def persons(x, y, clusters, name, dropped, sensitive_in_x):
+    """People whose outcome is a high income and whose cluster is the occupation."""
     x, y, clusters = (part.reset_index(drop=True) for part in (x, y, clusters))
     y, clusters = y.rename("income_over_50k"), clusters.rename("occupation")
     options = {"task": "classification", "dropped": dropped, "sensitive_in_x": sensitive_in_x}

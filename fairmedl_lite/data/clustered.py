@@ -8,7 +8,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Swap:
-    """How to change one sensitive attribute of a row and hold the rest (design: attribute swap).
+    """How to change one sensitive attribute of a row and hold the rest: an attribute swap.
 
     Args:
         column: The column of `x` that carries the attribute.
@@ -100,7 +100,7 @@ AGE_BANDS = {"under 30": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60 and 
 
 
 def age_band(age):
-    """Cut ages in years into the four bands of the design: under 30, 30-44, 45-59, 60 and over.
+    """Cut ages in years into four bands: under 30, 30-44, 45-59, 60 and over.
 
     Args:
         age: Series of ages in years.
