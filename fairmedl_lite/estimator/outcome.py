@@ -12,12 +12,7 @@ NODES = 32  # of the quadrature over a normal distribution
 
 
 class Binary:
-    """An outcome of two classes, predicted on the logit scale.
-
-    Args:
-        classes: Array of the two, the positive one last.
-        base_rate: Float in (0, 1). The share of positive rows, or of their weight.
-    """
+    """An outcome of two classes, the positive one last, predicted on the logit scale."""
 
     family, centre, scale = "bernoulli", 0.0, 1.0
 
@@ -26,15 +21,7 @@ class Binary:
 
     @classmethod
     def learn(cls, y, sample_weight):
-        """Return what is learned, and the outcome as zeros and ones.
-
-        Args:
-            y: Array-like of shape `(rows,)`.
-            sample_weight: Array of shape `(rows,)`, or `None`.
-
-        Raises:
-            ValueError: If y has a missing value or not two classes, or one class has no weight.
-        """
+        """What is learned of `y`, and the outcome as zeros and ones: `(rows,)`."""
         classes, outcome = checks.check_binary(y)
         base_rate = float(np.average(outcome, weights=sample_weight))
         if not 0 < base_rate < 1:
@@ -57,12 +44,7 @@ class Binary:
         """Nothing is to be set: the classes' noise follows from their probability."""
 
     def probability(self, link, scale):
-        """Probability of the positive class, averaged over a normal spread of the logit.
-
-        Args:
-            link: Array of shape `(rows,)`.
-            scale: Array of shape `(rows,)`: the standard deviation of what is not known.
-        """
+        """Probability of the positive class, averaged over a normal spread of the logit."""
         return _average_over_normal(expit, link, scale) if scale.any() else _sigmoid(link)
 
     def draws(self, link, seed):
@@ -84,12 +66,7 @@ class Binary:
 
 
 class Continuous:
-    """A continuous outcome, standardised for the fit, with Gaussian noise.
-
-    Args:
-        centre: Float. The mean, in the units of y.
-        scale: Float. The standard deviation, in the units of y.
-    """
+    """A continuous outcome with Gaussian noise, standardised for the fit."""
 
     family, base_rate = "gaussian", 0.5
 
@@ -98,11 +75,7 @@ class Continuous:
 
     @classmethod
     def learn(cls, y, sample_weight):
-        """Return what is learned, and the standardised outcome. Arguments as in `Binary.learn`.
-
-        Raises:
-            ValueError: If y holds no numbers, a missing or infinite one, or does not vary.
-        """
+        """What is learned of `y`, and the standardised outcome: `(rows,)`."""
         values, centre, scale = checks.check_number(y, sample_weight)
         return cls(centre, scale), ((values - centre) / scale).astype("float32")
 

@@ -8,13 +8,7 @@ CHUNK = 8_192  # rows
 def outputs(model, x, ids):
     """A model's predictions of rows, by name: arrays of shape `(rows,)`.
 
-    Args:
-        model: A built `FairMEDL`.
-        x: Float array of shape `(rows, columns)`.
-        ids: Integer arrays of shape `(rows,)`, one for each cluster variable.
-
-    Returns:
-        Dictionary as `FairMEDL` returns it; `prior_scale` has the shape `(rows, variables)`.
+    Only `prior_scale` has the shape `(rows, variables)`, as `FairMEDL` says.
     """
     chunks = [
         model({"x": x[rows], "clusters": tuple(part[rows] for part in ids)})

@@ -11,11 +11,7 @@ NEED_CLUSTERS = ("random_effects", "cluster_adversary", "cluster_predictor", "wi
 
 
 def check_settings(settings):
-    """Raise if a setting cannot be used.
-
-    Args:
-        settings: An estimator, whose settings are its attributes.
-    """
+    """Raise if a setting of an estimator cannot be used."""
     _check_fairness_on(settings)
     checks.check_choice("debias", settings.debias, FORMS)
     checks.check_choice("cluster_adversary_reads", settings.cluster_adversary_reads, READINGS)

@@ -161,14 +161,9 @@ def coefficient_table(names, estimate, covariance):
 
 
 def write(title, clusters, variances, coefficients, notes):
-    """The text of a summary.
+    """The text of a summary: a title, how many clusters each variable has, two tables, notes.
 
-    Args:
-        title: String.
-        clusters: Dictionary of cluster variable to number of clusters.
-        variances: What `variance_table` returned, or `None` without random effects.
-        coefficients: What `coefficient_table` returned, or `None` for a network.
-        notes: Strings. What a reader must know.
+    There are no variances without random effects, and no coefficients of a network.
     """
     parts = [title]
     if variances is not None:

@@ -25,14 +25,7 @@ class Cells:
 
     @classmethod
     def learn(cls, groups, group_counts, outcome, sample_weight=None):
-        """Learn the cells of training rows.
-
-        Args:
-            groups: Integer array of shape `(rows, attributes)`.
-            group_counts: Integers.
-            outcome: Array of shape `(rows,)`.
-            sample_weight: Array of shape `(rows,)`, or `None`.
-        """
+        """Learn the cells of training rows. Arguments as in the functions below."""
         level, level_weights = outcome_levels(outcome)
         codes = cell_codes(groups, level, group_counts)
         shape = (len(group_counts), len(level_weights), max(group_counts))
@@ -50,15 +43,12 @@ class Cells:
 
 
 def cell_codes(groups, level, group_counts):
-    """Number each row's cell: level x most groups + group.
+    """Number each row's cell of each attribute: level x most groups + group.
 
     Args:
         groups: Integer array of shape `(rows, attributes)`.
         level: Integer array of shape `(rows,)`.
         group_counts: Integers. How many groups each attribute has.
-
-    Returns:
-        Int32 array of shape `(rows, attributes)`.
     """
     return (groups + max(group_counts) * level[:, None]).astype("int32")
 

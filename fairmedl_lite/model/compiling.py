@@ -86,13 +86,8 @@ def graph_key(model, steps, loss):
 def compiled(model, steps, learning_rate, loss):
     """The compiled model to train: itself, or a twin whose state it takes over at the end.
 
-    Its own graph is let go of then: it is larger than the weights.
-
-    Args:
-        model: A built `keras.Model`.
-        steps: As in `compile_model`, and so are the others.
-        learning_rate: Float.
-        loss: Name of a Keras loss, or `None`.
+    Its own graph is let go of then: it is larger than the weights. Arguments as in
+    `compile_model`.
     """
     twins = _twins.get()
     if twins is not None:

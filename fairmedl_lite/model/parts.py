@@ -8,13 +8,9 @@ from fairmedl_lite.model.backend import keras
 
 
 def part_seed(seed, part):
-    """The seed of one part of a model, whatever other parts there are.
+    """The seed of one part, by its name and the model's seed, whatever other parts there are.
 
     So an ablation changes the part that is left out, and no other one's start.
-
-    Args:
-        seed: Integer, the model's, or `None`, which is passed on.
-        part: String, the part's name.
     """
     if seed is None:
         return None
@@ -22,13 +18,7 @@ def part_seed(seed, part):
 
 
 def hidden_layers(hidden, seed, part="hidden"):
-    """Dense layers of rectified linear units, one after the other.
-
-    Args:
-        hidden: Integers. Units of each.
-        seed: Integer, the model's.
-        part: String. What they are called.
-    """
+    """Dense layers of so many rectified linear units each, one after the other."""
     return [
         dense(units, part_seed(seed, f"{part} {number}"), activation="relu")
         for number, units in enumerate(hidden)
@@ -36,25 +26,13 @@ def hidden_layers(hidden, seed, part="hidden"):
 
 
 def dense(units, seed, speed=1.0, **options):
-    """A dense layer with weights of Glorot's size, divided by a speed.
-
-    Args:
-        units: Integer.
-        seed: Integer. Seeds the initial weights.
-        speed: Float. A layer whose weights are stored divided by it, and whose output is multiplied
-            by it, learns faster by it.
-        **options: Passed to `keras.layers.Dense`.
-    """
+    """A dense layer with weights of Glorot's size, divided by a speed: see `_fast_dense`."""
     initializer = keras.initializers.VarianceScaling(1 / speed**2, "fan_avg", "uniform", seed=seed)
     return keras.layers.Dense(units, kernel_initializer=initializer, **options)
 
 
 def arguments(local):
-    """What a constructor was called with, lists as tuples: of a model Keras does not keep it.
-
-    Args:
-        local: What `locals()` gives in the constructor's first line.
-    """
+    """What a constructor was called with, from its `locals()`: of a model Keras keeps nothing."""
     names = local.keys() - {"self", "kwargs", "__class__"}
     return {name: _as_tuple(local[name]) for name in sorted(names)}
 
