@@ -32,7 +32,7 @@ PROGRAMS |= {"pip", "podman", "py", "python", "python3", "rm", "source", "sudo",
 PROGRAMS |= {"tljh-config"}
 SERVERS = {"make lab", "jupyter lab"}
 STARTED = "is running at:"
-PATIENCE = 300  # seconds for one block of commands on a busy machine
+PATIENCE = 3600  # seconds for one block of commands: no machine is so busy
 QUIET_SERVER = {"allow_root": True, "open_browser": False, "port": 0}
 
 
@@ -148,8 +148,9 @@ def done(tmp_path_factory, variables):
     said = [run(first, folder, variables)]
     clone = folder / ADDRESS.rsplit("/", 1)[1]
     lend_environment(clone)
-    # The environment's own fairmedl_lite is that of this checkout.
-    of_clone = variables | {"PYTHONPATH": str(clone)}
+    # The environment's own fairmedl_lite is that of this checkout; JAX may be on the path too.
+    path = [str(clone), *filter(None, [os.environ.get("PYTHONPATH")])]
+    of_clone = variables | {"PYTHONPATH": os.pathsep.join(path)}
     return clone, said + [run(block, clone, of_clone) for block in others]
 
 
@@ -187,7 +188,7 @@ def test_what_was_run_may_be_named():
 def test_commands_do_what_the_guide_says(done):
     clone, said = done
     told = "\n".join(said)
-    assert re.search(r"^07_evaluation +(ok|slow)", told, re.M) and f"{NAME}: see release/" in told
+    assert re.search(r"^07_evaluation +ok", told, re.M) and f"{NAME}: see release/" in told
     for page in ("instructors", "lesson_by_lesson", f"slides/{NAME}"):
         assert (clone / "build" / "book" / f"{page}.html").exists()
     rows = pd.read_csv(clone / "classroom" / "gradebook.csv").set_index(["student", "question"])
