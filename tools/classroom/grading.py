@@ -31,6 +31,7 @@ from tools import ROOT
 from tools.classroom import items, pool
 from tools.classroom.submission import Limits, NotGraded, autograde, marks
 from tools.lessons import assignments
+from tools.lessons.watching import HOUR, PATIENT
 
 RAW = argparse.RawDescriptionHelpFormatter
 COURSE = ROOT / "classroom"
@@ -53,7 +54,7 @@ def convert(kind, name: str, course: Path) -> None:
     """Runs one of nbgrader's converters on all students of an assignment."""
     place = CourseDirectory(root=str(course), assignment_id=name)
     config = Config({"HTMLExporter": {"template_name": "feedback"}})
-    config.Execute.extra_arguments = KERNEL
+    config.Execute.update(PATIENT | {"timeout": HOUR, "extra_arguments": KERNEL})
     done = capture_log(kind(coursedir=place, config=config, force=True))
     if not done["success"]:
         raise RuntimeError(f"{name} could not be converted. nbgrader says:\n{done['log']}")
@@ -202,10 +203,16 @@ def options(arguments=None):
     parser.add_argument("submissions", nargs="?", type=Path, help="the folder to grade")
     parser.add_argument("--course", type=Path, default=COURSE, help="default: classroom/")
     parser.add_argument("--jobs", type=int, default=2, help="how many are graded at once")
-    limits = {"cell": "seconds in a cell", "seconds": "seconds in all", "megabytes": "of memory"}
+    limits = {
+        "cell": "CPU seconds that a cell may use",
+        "seconds": "CPU seconds that a submission may use",
+        "megabytes": "memory that a submission may use",
+        "idle": "seconds in which a cell may use no CPU",
+        "wall": "seconds of wall time that a submission may take",
+    }
     for limit, text in limits.items():
         default = getattr(Limits, limit)
-        text = f"{text} that a submission may take; default: {default}"
+        text = f"{text}; default: {default}"
         parser.add_argument(f"--{limit}", type=int, default=default, help=text)
     return parser.parse_args(arguments)
 
@@ -230,7 +237,7 @@ def main(arguments=None) -> None:
     elif chosen.submissions is None or not chosen.submissions.is_dir():
         sys.exit(f"The folder of submissions must exist. Received: {chosen.submissions}.")
     else:
-        limits = Limits(chosen.cell, chosen.seconds, chosen.megabytes)
+        limits = Limits(chosen.cell, chosen.seconds, chosen.megabytes, chosen.idle, chosen.wall)
         table = grade(names[0], chosen.submissions, course, limits, chosen.jobs)
     print(table.to_string(index=False), items.analyse(table).to_string(index=False), sep="\n\n")
     print(f"\nSee gradebook.csv and items.html in {chosen.course}.")

@@ -1,32 +1,36 @@
 """Grades one submission in a process of its own, within limits, whatever is wrong with it."""
 
+import asyncio
+import math
 import multiprocessing
 import os
 import re
 import shutil
 import sys
 import tempfile
-import time
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import psutil
+from nbclient.exceptions import DeadKernelError
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import Execute
 from nbgrader.utils import capture_log, determine_grade, is_grade, is_locked
+from traitlets import Instance
 from traitlets.config import Config
 
 from tools.lessons.assignments import question
-from tools.lessons.run import QUIET, Memory
+from tools.lessons.run import QUIET
+from tools.lessons.watching import HOUR, PATIENT, Patience, Usage, kill
 
 # A fork of a process that has loaded nbgrader takes half the time; Windows has no forks.
 HOW = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 PROCESSES = multiprocessing.get_context(HOW)
 PROCESSES.set_forkserver_preload([__name__, "nbgrader.preprocessors"])
-PATIENCE = {"startup_timeout": 180, "iopub_timeout": 60}  # a busy machine is no student's fault
-STOPPED = ("CellTimeoutError", "KeyboardInterrupt")
+STOPPED = "KeyboardInterrupt"
 STUDENT = "student"  # within the private folder: a real name may hold what nbgrader cannot take
 
 
@@ -36,11 +40,58 @@ class NotGraded(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use: seconds in a cell and in all, and memory of all its processes."""
+    """What a submission may use. A busy machine is no student's fault: CPU seconds are counted.
 
-    cell: int = 60
-    seconds: int = 300
-    megabytes: int = 2000
+    Args:
+        cell: CPU seconds of a cell; one that uses more is stopped, and the next one is run.
+        seconds: CPU seconds of the whole submission.
+        megabytes: Memory of all its processes.
+        idle: Seconds in which a cell may use no CPU.
+        wall: Seconds of wall time, far beyond any that a right submission takes.
+    """
+
+    cell: float = 120
+    seconds: float = 600
+    megabytes: float = 2000
+    idle: float = 120
+    wall: float = HOUR
+
+
+class Stopping(Execute):
+    """nbgrader's execution; a cell is stopped for what it uses, not for the time that it takes."""
+
+    patience = Instance(Patience, ()).tag(config=True)
+    usage, reason = None, ""
+
+    def preprocess_cell(self, cell, resources, index):
+        """Says why the kernel was ended, if a cell could not be stopped."""
+        try:
+            return super().preprocess_cell(cell, resources, index)
+        except DeadKernelError as error:
+            raise DeadKernelError(self.reason or str(error)) from error
+
+    def on_cell_execute(self, **_):
+        """Counts anew. The first cell has just got its kernel."""
+        if self.usage is None:
+            self.usage = Usage()
+            self.usage.watch(self.km.provisioner.pid, self.patience, self._stop)
+        self.reason = ""
+        self.usage.begin()
+
+    def on_cell_executed(self, cell, **reply):
+        """Writes into the error of a stopped cell why it was stopped."""
+        self.usage.end()
+        super().on_cell_executed(cell=cell, **reply)
+        for output in cell.outputs:
+            if output.get("ename") == STOPPED:
+                output.evalue = self.reason
+
+    def _stop(self, reason):
+        if self.reason:  # It was interrupted before, and goes on.
+            kill(self.km.provisioner.pid)
+        else:
+            self.reason = reason
+            asyncio.run(self.km.interrupt_kernel())
 
 
 def autograde(entry: Path, course: Path, name: str, limits: Limits):
@@ -105,7 +156,7 @@ def restore(notebook, release) -> list[str]:
 
 def run(private: Path, name: str, limits: Limits) -> None:
     """Runs nbgrader on the one submission of a private course folder."""
-    process = PROCESSES.Process(target=_nbgrader, args=(private, name, limits.cell))
+    process = PROCESSES.Process(target=_nbgrader, args=(private, name, limits))
     process.start()
     watch(process, limits)
     if process.exitcode:
@@ -113,45 +164,38 @@ def run(private: Path, name: str, limits: Limits) -> None:
         raise NotGraded(f"nbgrader gave up: {_last_error(log)}")
 
 
-def _nbgrader(private, name, seconds):
+def _nbgrader(private, name, limits):
     """Grades, in a process of its own; what it and its kernel say goes into a log."""
     os.environ.update(QUIET)
     with (private / "log").open("w", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         place = CourseDirectory(root=str(private), assignment_id=name, student_id=STUDENT)
-        config = Config({"Execute": PATIENCE | {"timeout": seconds}})
-        done = capture_log(Autograde(coursedir=place, config=config))
+        patience = Patience(limits.cell, limits.idle, limits.wall)
+        settings = PATIENT | {"timeout": None, "patience": patience}
+        grader = Autograde(coursedir=place, config=Config({"Stopping": settings}))
+        steps = grader.autograde_preprocessors
+        grader.autograde_preprocessors = [Stopping if step is Execute else step for step in steps]
+        done = capture_log(grader)
         log.write(done.get("log", done.get("error", "")))  # nbgrader may have nothing to say
     sys.exit(not done["success"])
 
 
 def watch(process, limits: Limits) -> None:
     """Waits for a process; past a limit it is ended with all its children."""
-    memory, ends = Memory(), time.monotonic() + limits.seconds
-    memory.watch(process.pid)
+    usage, patience = Usage(), Patience(limits.seconds, math.inf, limits.wall)
+    usage.watch(process.pid)
     try:
         while process.is_alive():
-            if memory.peak > limits.megabytes * 2**20:
+            if usage.peak > limits.megabytes * 2**20:
                 raise NotGraded(f"stopped: it took more than {limits.megabytes} MB of memory")
-            if time.monotonic() > ends:
-                raise NotGraded(f"stopped: it took more than {limits.seconds} seconds")
+            if reason := usage.ended(patience):
+                raise NotGraded(f"stopped: {reason}")
             process.join(0.1)
     finally:
-        memory.stop()
+        usage.stop()
         if process.is_alive():
-            end(psutil.Process(process.pid))
-
-
-def end(process) -> None:
-    """Ends a process and its children, and waits for them."""
-    family = [*process.children(recursive=True), process]
-    for member in family:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            pass
-    psutil.wait_procs(family, timeout=10)
+            psutil.wait_procs(kill(process.pid), timeout=10)
 
 
 def marks(notebook, misconceptions: dict) -> dict:
@@ -182,8 +226,8 @@ def _check_run(cell):
     given = is_locked(cell) and cell.cell_type == "code"
     if given and cell.execution_count is None:
         raise NotGraded(f"the cell {_grade_id(cell)} was not run")
-    if given and not is_grade(cell) and any(o.get("ename") in STOPPED for o in cell.outputs):
-        raise NotGraded(f"the given cell {_grade_id(cell)} took too long: allow more with --cell")
+    if given and not is_grade(cell) and any(o.get("ename") == STOPPED for o in cell.outputs):
+        raise NotGraded(f"the given cell {_grade_id(cell)} was stopped: allow more with --cell")
 
 
 def _judged(row, names):
@@ -206,8 +250,8 @@ def _errors(cell):
 def _said(kind, text):
     if kind == "NotImplementedError":
         return "not answered"
-    if kind in STOPPED:
-        return "a cell was stopped: it took too long"
+    if kind == STOPPED:
+        return f"a cell was stopped: {text or 'it was interrupted'}"
     return text if kind == "AssertionError" and text else f"{kind}: {text}".rstrip(": ")
 
 

@@ -11,9 +11,9 @@ from nbgrader.utils import is_grade, is_solution
 
 from tools.lessons import assignments, slides, sources
 from tools.lessons.run import title_of
+from tools.lessons.times import MEASURED
 
 TIME = re.compile(r"Time: ([^.]+)\.")
-MEASURED = sources.ROOT / "results" / "lessons.csv"
 HEADS = ("where", "misconception", "what to say", "points lost")
 
 

@@ -26,8 +26,9 @@ import yaml
 from jupyter_client import BlockingKernelClient
 from tqdm import tqdm
 
-from tools.lessons.run import QUIET, Memory
+from tools.lessons.run import QUIET
 from tools.lessons.sources import NOTEBOOKS, ROOT
+from tools.lessons.watching import HOUR, Usage
 
 FOLDER = ROOT / "build" / "binder"
 CLONE, ENVIRONMENT, REPO2DOCKER = FOLDER / "clone", FOLDER / "environment", FOLDER / "repo2docker"
@@ -99,8 +100,8 @@ class Server:
             )
         self.address = self._address()
 
-    def _address(self, patience=60):
-        for _ in range(10 * patience):
+    def _address(self):
+        while self.process.poll() is None:
             for path in self.runtime.glob("jpserver-*.json"):
                 return json.loads(path.read_text())["url"]
             time.sleep(0.1)
@@ -111,7 +112,7 @@ class Server:
         body = None if data is None else json.dumps(data).encode()
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(self.address + path, body, headers, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=HOUR) as answer:
             return answer.read()
 
     @contextmanager
@@ -123,7 +124,7 @@ class Server:
         client = BlockingKernelClient(connection_file=str(path))
         client.load_connection_file()
         client.start_channels()
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=HOUR)
         yield client
         client.stop_channels()
         self.ask(f"api/sessions/{made['id']}", method="DELETE")
@@ -131,17 +132,17 @@ class Server:
 
 def open_lesson(server: Server, name: str) -> dict:
     """Opens a lesson and runs its cells: seconds, and megabytes of the server with its kernel."""
-    memory, start, path = Memory(), time.monotonic(), f"notebooks/{name}.ipynb"
-    memory.watch(server.process.pid)
+    usage, start, path = Usage(), time.monotonic(), f"notebooks/{name}.ipynb"
+    usage.watch(server.process.pid)
     if b"<title>JupyterLab" not in server.ask(f"lab/tree/{path}"):
         raise RuntimeError(f"lab/tree/{path} is no page of JupyterLab")
     cells = nbformat.read(CLONE / path, as_version=4).cells
     with server.kernel(path) as client:
         for cell in (cell for cell in cells if cell.cell_type == "code"):
-            reply = client.execute_interactive(cell.source, output_hook=str, timeout=120)
+            reply = client.execute_interactive(cell.source, output_hook=str, timeout=HOUR)
             if reply["content"]["status"] != "ok":
                 raise RuntimeError(f"{name}: {reply['content']}")
-    return {"seconds": time.monotonic() - start, "megabytes": memory.stop()}
+    return {"seconds": time.monotonic() - start, "megabytes": usage.stop()}
 
 
 def main() -> int:
