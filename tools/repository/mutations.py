@@ -23,7 +23,7 @@ import pandas as pd
 from tools import ROOT
 
 COPIED = ("fairmedl_lite", "tests", "notebooks", "results", "tools", "pyproject.toml")
-NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=240")
+NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-kernel-startup-timeout=2000")
 
 
 @dataclass(frozen=True)
