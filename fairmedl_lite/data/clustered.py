@@ -1,9 +1,11 @@
 """Clustered data sets, each with its outcome, clusters and sensitive attributes."""
 
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,18 @@ class ClusteredData:
     Raises:
         ValueError: If a part is of another type or index, or if an outcome, a cluster or a group
             is missing.
+
+    Example:
+        >>> data = ClusteredData(
+        ...     x=pd.DataFrame({"age": [25, 40, 61]}),
+        ...     y=pd.Series([0, 1, 1]),
+        ...     clusters=pd.Series(["cook", "cook", "nurse"]),
+        ...     sensitive=pd.DataFrame({"sex": ["f", "m", "f"]}),
+        ...     task="classification",
+        ...     name="three people",
+        ... )
+        >>> data.take([0, 1])
+        ClusteredData('three people': 2 rows, 1 columns, 1 clusters, sensitive ['sex'])
     """
 
     x: pd.DataFrame
@@ -78,16 +92,16 @@ class ClusteredData:
                 "and count them in dropped=, or give them a group of their own, such as 'unknown'."
             )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.x)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"ClusteredData({self.name!r}: {len(self):,} rows, {self.x.shape[1]} columns, "
             f"{self.clusters.nunique()} clusters, sensitive {list(self.sensitive)})"
         )
 
-    def take(self, rows):
+    def take(self, rows: ArrayLike) -> Self:
         """Return the rows at these positions.
 
         Args:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from fairmedl_lite.checks import check_choice
 from fairmedl_lite.data import reading
+from fairmedl_lite.data.clustered import ClusteredData
 
 _SPECIALTIES = (
     "Cardiology;Emergency/Trauma;Endocrinology;Family/GeneralPractice;Gastroenterology;"
@@ -79,7 +80,9 @@ _CHAPTERS = {
 }
 
 
-def load_diabetes_hospital(*, clusters="specialty", sensitive_in_x=True):
+def load_diabetes_hospital(
+    *, clusters: str = "specialty", sensitive_in_x: bool = True
+) -> ClusteredData:
     """Load stays of diabetic patients in 130 US hospitals: for how long did they stay?
 
     The outcome is the logarithm of the days in hospital, 1 to 14. The table is read from
@@ -99,10 +102,8 @@ def load_diabetes_hospital(*, clusters="specialty", sensitive_in_x=True):
     unrecorded is a question of fairness too; an unknown sex (3 rows of the whole table) is dropped
     and counted.
 
-    A patient's stays are not independent. The index of the rows names patient and stay:
-
-        patients = data.x.index.get_level_values("patient")
-        parts = split(data, unseen_clusters=0.2, seed=0, keep_together=patients)
+    A patient's stays are not independent. The index of the rows names patient and stay, so that
+    a patient's stays can be kept in one part.
 
     Args:
         clusters: `"specialty"`, the 28 medical specialties with 100 rows or more in the whole
@@ -114,6 +115,14 @@ def load_diabetes_hospital(*, clusters="specialty", sensitive_in_x=True):
 
     Raises:
         ValueError: If the file is damaged, lacks a column, or has an unknown code.
+
+    Example:
+        >>> data = load_diabetes_hospital()  # doctest: +SKIP
+        >>> data.clusters.nunique()  # doctest: +SKIP
+        28
+        >>> patients = data.x.index.get_level_values("patient")  # doctest: +SKIP
+        >>> split(data, unseen_clusters=0.2, seed=0, keep_together=patients)  # doctest: +SKIP
+        Split(train ..., validation ..., test_seen ..., test_unseen ... rows)
     """
     check_choice("clusters", clusters, ("specialty", "patient"))
     table = _diabetes_table()

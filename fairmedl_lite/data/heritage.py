@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fairmedl_lite.data import reading
+from fairmedl_lite.data.clustered import ClusteredData
 
 _CLAIMS = [
     *["MemberID", "ProviderID", "Year", "Specialty", "PlaceSvc", "LengthOfStay"],
@@ -34,7 +35,7 @@ _COUNTS = {
 }
 
 
-def load_heritage_health(folder, *, sensitive_in_x=True):
+def load_heritage_health(folder: str | Path, *, sensitive_in_x: bool = True) -> ClusteredData:
     """Load your own copy of the Heritage Health Prize data: how long was the longest stay?
 
     The data may not be passed on; this reads release 3 (`Claims.csv`, `Members.csv`,
@@ -52,10 +53,7 @@ def load_heritage_health(folder, *, sensitive_in_x=True):
 
     Years are dropped, and counted, for a stay whose length was suppressed (the longest is then
     unknown), no known condition group, an unknown age and an unknown sex, in this order. The index
-    names member and year, so that a member's years can stay in one part:
-
-        members = data.x.index.get_level_values("member")
-        parts = split(data, unseen_clusters=0.2, seed=0, keep_together=members)
+    names member and year, so that a member's years can be kept in one part.
 
     Args:
         folder: Where the files are.
@@ -68,6 +66,12 @@ def load_heritage_health(folder, *, sensitive_in_x=True):
         FileNotFoundError: If a file is absent.
         ValueError: If a file is cut off, lacks a column, or has a word that is unknown; the line
             is named.
+
+    Example:
+        >>> data = load_heritage_health("release3")  # doctest: +SKIP
+        >>> members = data.x.index.get_level_values("member")  # doctest: +SKIP
+        >>> split(data, unseen_clusters=0.2, seed=0, keep_together=members)  # doctest: +SKIP
+        Split(train ..., validation ..., test_seen ..., test_unseen ... rows)
     """
     table = _member_years(_claims(folder))
     for kind in _COUNTS:

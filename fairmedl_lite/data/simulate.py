@@ -1,5 +1,6 @@
 """Clustered data whose truth is known: what a model should find, and what misleads it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -16,6 +17,13 @@ class Simulated:
     Args:
         data: A `ClusteredData`; only `simulate_hiring` gives it sensitive attributes.
         truth: Dictionary of what was set and what was drawn. Each simulation lists its own.
+
+    Example:
+        >>> simulated = simulate_spirals(clusters=2, rows=5, seed=0)
+        >>> simulated.data
+        ClusteredData('simulated spirals': 10 rows, 2 columns, 2 clusters, sensitive [])
+        >>> list(simulated.truth)
+        ['radius', 'noiseless']
     """
 
     data: ClusteredData
@@ -23,19 +31,19 @@ class Simulated:
 
 
 def simulate_linear(
-    clusters=50,
-    rows=20,
+    clusters: int = 50,
+    rows: int | Sequence[int] = 20,
     *,
-    intercept=0.0,
-    coefficients=(1.0, -0.5),
-    sd=(0.8,),
-    correlation=0.0,
-    residual_sd=1.0,
-    cluster_covariate=None,
-    icc_x=0.0,
-    confounding=0.0,
-    seed,
-):
+    intercept: float = 0.0,
+    coefficients: float | Sequence[float] = (1.0, -0.5),
+    sd: float | Sequence[float] = (0.8,),
+    correlation: float = 0.0,
+    residual_sd: float = 1.0,
+    cluster_covariate: float | None = None,
+    icc_x: float = 0.0,
+    confounding: float = 0.0,
+    seed: int,
+) -> Simulated:
     """Simulate a Gaussian outcome with random intercepts and, if `sd` has two, random slopes.
 
     `y = intercept + x @ coefficients + u0 + u1 * x1 + residual`, with `u0` and `u1` those of
@@ -66,6 +74,14 @@ def simulate_linear(
     Raises:
         ValueError: If an argument is out of its range, or if `correlation` or `confounding` has
             nothing to correlate.
+
+    Example:
+        >>> options = {"coefficients": [2.0], "sd": 0, "residual_sd": 0}  # a line, and no more
+        >>> line = simulate_linear(clusters=3, rows=[1, 2, 3], **options, seed=0).data
+        >>> line.clusters.tolist()
+        ['c00', 'c01', 'c01', 'c02', 'c02', 'c02']
+        >>> line.y.equals(2 * line.x["x1"])
+        True
     """
     require(residual_sd >= 0, "residual_sd must be 0 or more", residual_sd)
     random = np.random.default_rng(seed)
@@ -79,18 +95,18 @@ def simulate_linear(
 
 
 def simulate_logistic(
-    clusters=50,
-    rows=20,
+    clusters: int = 50,
+    rows: int | Sequence[int] = 20,
     *,
-    intercept=0.0,
-    coefficients=(1.0, -0.5),
-    sd=(0.8,),
-    correlation=0.0,
-    cluster_covariate=None,
-    icc_x=0.0,
-    confounding=0.0,
-    seed,
-):
+    intercept: float = 0.0,
+    coefficients: float | Sequence[float] = (1.0, -0.5),
+    sd: float | Sequence[float] = (0.8,),
+    correlation: float = 0.0,
+    cluster_covariate: float | None = None,
+    icc_x: float = 0.0,
+    confounding: float = 0.0,
+    seed: int,
+) -> Simulated:
     """Simulate a 0/1 outcome with random intercepts and, if `sd` has two, random slopes.
 
     The arguments, the errors and the draws of x and of the effects are those of
@@ -99,6 +115,11 @@ def simulate_logistic(
     Returns:
         A `Simulated`. Its truth is that of `simulate_linear` without `residual_sd`, and with
         `probability`, a Series by row.
+
+    Example:
+        >>> coins = simulate_logistic(clusters=2, rows=3, coefficients=[0.0], sd=0, seed=0)
+        >>> coins.truth["probability"].unique()  # the sigmoid of 0
+        array([0.5])
     """
     random = np.random.default_rng(seed)
     sizes = cluster_sizes(clusters, rows)
@@ -111,7 +132,15 @@ def simulate_logistic(
     return _simulated(x, y, labels, "classification", "simulated logistic", truth)
 
 
-def simulate_spirals(clusters=10, rows=100, *, radius_sd=0.3, noise=0.05, turns=1.5, seed):
+def simulate_spirals(
+    clusters: int = 10,
+    rows: int | Sequence[int] = 100,
+    *,
+    radius_sd: float = 0.3,
+    noise: float = 0.05,
+    turns: float = 1.5,
+    seed: int,
+) -> Simulated:
     """Simulate two interleaved spirals, one for each class, of another size in each cluster.
 
     A cluster's radius is log-normal with median 1. The arms of a large cluster run through the
@@ -133,6 +162,14 @@ def simulate_spirals(clusters=10, rows=100, *, radius_sd=0.3, noise=0.05, turns=
 
     Raises:
         ValueError: If a number is out of its range.
+
+    Example:
+        >>> clean = simulate_spirals(clusters=2, rows=50, noise=0, seed=0)
+        >>> clean.data.x.equals(clean.truth["noiseless"])
+        True
+        >>> from_centre = np.hypot(clean.data.x["x1"], clean.data.x["x2"])
+        >>> all(from_centre <= clean.data.clusters.map(clean.truth["radius"]))
+        True
     """
     sizes = cluster_sizes(clusters, rows)
     require(radius_sd >= 0, "radius_sd must be 0 or more", radius_sd)

@@ -2,10 +2,12 @@
 
 import math
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fairmedl_lite.data.clustered import ClusteredData
@@ -22,6 +24,14 @@ class Split:
         validation: Rows to choose thresholds and settings on, from seen clusters.
         test_seen: Rows to report on, from seen clusters.
         test_unseen: All rows of the clusters that were held out whole.
+
+    Example:
+        >>> data = simulate_linear(clusters=5, rows=10, seed=0).data
+        >>> parts = split(data, unseen_clusters=0.2, seed=0)
+        >>> parts.train.clusters.nunique(), parts.test_unseen.clusters.nunique()
+        (4, 1)
+        >>> len(parts.train.x.index.intersection(parts.test_seen.x.index))
+        0
     """
 
     train: ClusteredData
@@ -29,12 +39,18 @@ class Split:
     test_seen: ClusteredData
     test_unseen: ClusteredData
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         parts = ", ".join(f"{name} {len(part):,}" for name, part in vars(self).items())
         return f"Split({parts} rows)"
 
 
-def split(data, *, unseen_clusters, seed, keep_together=None):
+def split(
+    data: ClusteredData,
+    *,
+    unseen_clusters: float | Collection,
+    seed: int,
+    keep_together: ArrayLike | None = None,
+) -> Split:
     """Hold out whole clusters, then cut the seen ones 60 / 20 / 20.
 
     Rows of seen clusters are stratified by cluster and, for a classification, by outcome.
@@ -53,6 +69,11 @@ def split(data, *, unseen_clusters, seed, keep_together=None):
     Raises:
         ValueError: If a label is no cluster of the data, no cluster would stay seen, or
             `keep_together` has missing values, another length, or fewer than five values.
+
+    Example:
+        >>> data = simulate_linear(clusters=5, rows=10, seed=0).data
+        >>> split(data, unseen_clusters=["c04"], seed=0)
+        Split(train 24, validation 8, test_seen 8, test_unseen 10 rows)
     """
     unseen = _choose_unseen(data.clusters, unseen_clusters, np.random.default_rng(seed))
     is_unseen = data.clusters.isin(unseen).to_numpy()
