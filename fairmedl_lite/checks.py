@@ -116,7 +116,7 @@ def _check_known(bad):
         )
 
 
-def check_values(values, name):
+def check_values(values, name) -> np.ndarray:
     """Return one finite number for each row, as a float array of shape `(rows,)`.
 
     Args:

@@ -4,12 +4,19 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from fairmedl_lite import checks
 from fairmedl_lite.metrics.performance import check_scores
 
 
-def group_calibration_report(y_true, y_score, *, sensitive_features, bins=10):
+def group_calibration_report(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    sensitive_features: pd.DataFrame | pd.Series,
+    bins: int = 10,
+) -> pd.DataFrame:
     """How far probabilities lie from what is observed: one row per attribute and group.
 
     Args:
@@ -32,6 +39,15 @@ def group_calibration_report(y_true, y_score, *, sensitive_features, bins=10):
     Raises:
         ValueError: If lengths differ, a value is missing, y has other values than 0 and 1, a score
             lies outside [0, 1], or bins is not an integer of 1 or more.
+
+    Example:
+        >>> y, score = [1, 0, 1, 0], [0.5, 0.5, 0.9, 0.9]
+        >>> sex = pd.DataFrame({"sex": ["f", "f", "m", "m"]})
+        >>> report = group_calibration_report(y, score, sensitive_features=sex)
+        >>> report[["group", "mean_score", "observed_rate", "difference", "calibration_error"]]
+          group  mean_score  observed_rate  difference  calibration_error
+        0     f         0.5            0.5         0.0                0.0
+        1     m         0.9            0.5         0.4                0.4
     """
     y_true, y_score = check_scores(y_true, y_score)
     _check_probabilities(y_score, bins)

@@ -4,11 +4,14 @@ import math
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from fairmedl_lite import checks
 
 
-def kitagawa_decomposition(decision, *, clusters, is_first):
+def kitagawa_decomposition(
+    decision: ArrayLike, *, clusters: ArrayLike, is_first: ArrayLike
+) -> pd.Series:
     """Split the difference in rate between two groups into within and between clusters.
 
     The decomposition of Kitagawa (1955), Oaxaca and Blinder: within is the difference in rate at
@@ -27,6 +30,13 @@ def kitagawa_decomposition(decision, *, clusters, is_first):
 
     Raises:
         ValueError: If lengths differ, a value is missing, or only one group occurs.
+
+    Example:
+        >>> hired = [1, 1, 1, 0, 0, 0]  # one firm hires all who apply, the other none
+        >>> firm = pd.Series(["a", "a", "a", "b", "b", "b"])
+        >>> is_man = np.array([True, True, False, True, False, False])
+        >>> kitagawa_decomposition(hired, clusters=firm, is_first=is_man).round(2).to_dict()
+        {'within': 0.0, 'between': 0.33, 'total': 0.33}
     """
     checks.check_rows(decision=decision, clusters=clusters, is_first=is_first)
     table = pd.DataFrame(
@@ -45,7 +55,13 @@ def kitagawa_decomposition(decision, *, clusters, is_first):
     return pd.Series({"within": within, "between": between, "total": within + between})
 
 
-def disparity_split(scores, *, clusters, sensitive_features, positive_rate):
+def disparity_split(
+    scores: dict[str, ArrayLike],
+    *,
+    clusters: ArrayLike,
+    sensitive_features: pd.DataFrame | pd.Series,
+    positive_rate: float | None,
+) -> pd.DataFrame:
     """Each group's disparity within and between clusters, for several predictions alike.
 
     Does a cluster's random effect bring a difference between groups back? Each prediction
@@ -68,6 +84,18 @@ def disparity_split(scores, *, clusters, sensitive_features, positive_rate):
     Raises:
         ValueError: If the rate is not in (0, 1), an attribute has a single group, lengths differ
             or a value is missing.
+
+    Example:
+        >>> scores = {"fixed": [0.5] * 6, "mixed": [0.6, 0.6, 0.6, 0.4, 0.4, 0.4]}
+        >>> firm = pd.Series(["a", "a", "a", "b", "b", "b"])
+        >>> sex = pd.DataFrame({"sex": ["m", "m", "f", "m", "f", "f"]})
+        >>> rows = disparity_split(scores, clusters=firm, sensitive_features=sex, positive_rate=0.5)
+        >>> rows.round(2)
+          effects attribute group  within  between  total
+        0   fixed       sex     f     0.0     0.00   0.00
+        1   fixed       sex     m     0.0     0.00   0.00
+        2   mixed       sex     f     0.0    -0.33  -0.33
+        3   mixed       sex     m     0.0     0.33   0.33
     """
     if positive_rate is not None and not 0 < positive_rate < 1:
         raise ValueError(f"positive_rate must lie in (0, 1). Received: {positive_rate!r}.")

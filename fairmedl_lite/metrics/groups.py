@@ -1,5 +1,7 @@
 """Groups of rows: their intersections, and the mean of any value in each."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from fairmedl_lite import checks
@@ -7,7 +9,9 @@ from fairmedl_lite import checks
 JOINT = " / "
 
 
-def intersections(sensitive_features, attributes=None):
+def intersections(
+    sensitive_features: pd.DataFrame, attributes: Sequence[str] | None = None
+) -> pd.Series:
     """Name the intersectional group of each row, such as "Black / Female".
 
     The reports take it as `sensitive_features`. Small groups stay: the report of their spread
@@ -23,6 +27,11 @@ def intersections(sensitive_features, attributes=None):
     Raises:
         ValueError: If there are fewer than two attributes, one is absent, a value is missing, or
             two groups would get the same name.
+
+    Example:
+        >>> people = pd.DataFrame({"race": ["Black", "White"], "sex": ["Female", "Male"]})
+        >>> intersections(people).tolist()
+        ['Black / Female', 'White / Male']
     """
     table = pd.DataFrame(sensitive_features)
     names = list(table) if attributes is None else list(attributes)

@@ -20,7 +20,7 @@ NEWTON_STEPS = 12  # at most: both functions climbed are concave, and start near
 CLOSE = 1e-6  # a step that ends the climb
 
 
-def random_effect_spread(report):
+def random_effect_spread(report: pd.DataFrame) -> pd.DataFrame:
     """Standard deviation of a random effect of the group: one row per attribute and metric.
 
     It is the mixed model turned on the evaluation. The positives of a group are binomial, and its
@@ -50,6 +50,15 @@ def random_effect_spread(report):
 
     Raises:
         ValueError: If a group occurs twice, as where reports of several models were joined.
+
+    Example:
+        >>> rates = pd.DataFrame({"group": ["cook", "nurse", "smith"], "rate": [0.5, 0.9, 1.0]})
+        >>> rates = rates.assign(attribute="job", metric="tpr", cases=[20, 20, 3])
+        >>> random_effect_spread(rates)[["sd", "low", "high", "sd_rate", "groups"]].round(2)
+             sd   low  high  sd_rate  groups
+        0  1.07  0.02   5.4     0.17       3
+        >>> random_effect_spread(rates.assign(rate=0.5, cases=20))["sd"].item()  # equal rates
+        0.0
     """
     rows = []
     for (attribute, metric), part in by_metric(report):
@@ -59,7 +68,7 @@ def random_effect_spread(report):
     return pd.DataFrame(rows)
 
 
-def random_effect_rates(report):
+def random_effect_rates(report: pd.DataFrame) -> pd.DataFrame:
     """Rates of each group, drawn towards those of the others as far as its cases are few.
 
     Args:
@@ -74,6 +83,15 @@ def random_effect_rates(report):
 
     Raises:
         ValueError: As `random_effect_spread`.
+
+    Example:
+        >>> rates = pd.DataFrame({"group": ["cook", "nurse", "smith"], "rate": [0.5, 0.9, 1.0]})
+        >>> rates = rates.assign(attribute="job", metric="tpr", cases=[20, 20, 3])
+        >>> random_effect_rates(rates)[["group", "rate", "cases", "shrunken"]].round(2)
+           group  rate  cases  shrunken
+        0   cook   0.5     20      0.55
+        1  nurse   0.9     20      0.87
+        2  smith   1.0      3      0.84
     """
     parts = []
     for _, part in by_metric(report):

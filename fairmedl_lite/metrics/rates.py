@@ -1,13 +1,21 @@
 """Rates and errors by group, and how far the groups lie apart: of classes and of numbers."""
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from fairmedl_lite.metrics.groups import group_means
 from fairmedl_lite.metrics.performance import check_pair, check_scores, decide
 from fairmedl_lite.metrics.spread import spread_report
 
 
-def group_report(y_true, y_score, *, sensitive_features, threshold):
+def group_report(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    sensitive_features: pd.DataFrame | pd.Series,
+    threshold: float,
+) -> pd.DataFrame:
     """Rates of each group: one row per attribute, metric and group.
 
     Args:
@@ -22,6 +30,18 @@ def group_report(y_true, y_score, *, sensitive_features, threshold):
 
     Raises:
         ValueError: If lengths differ, a value is missing, or y has other values than 0 and 1.
+
+    Example:
+        >>> y, score = [1, 1, 0, 0, 1, 1, 0, 0], [0.9, 0.2, 0.1, 0.1, 0.9, 0.8, 0.6, 0.1]
+        >>> sex = pd.DataFrame({"sex": ["f", "f", "f", "f", "m", "m", "m", "m"]})
+        >>> group_report(y, score, sensitive_features=sex, threshold=0.5)
+          attribute         metric group  rate  cases
+        0       sex            tpr     f  0.50      2
+        1       sex            tpr     m  1.00      2
+        2       sex            fpr     f  0.00      2
+        3       sex            fpr     m  0.50      2
+        4       sex  positive_rate     f  0.25      4
+        5       sex  positive_rate     m  0.75      4
     """
     y_true, y_score = check_scores(y_true, y_score)
     predicted = decide(y_score, threshold).astype(float)
@@ -33,7 +53,13 @@ def group_report(y_true, y_score, *, sensitive_features, threshold):
     return group_means(values, sensitive_features).drop(columns="se")
 
 
-def fairness_report(y_true, y_score, *, sensitive_features, threshold):
+def fairness_report(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    sensitive_features: pd.DataFrame | pd.Series,
+    threshold: float,
+) -> pd.DataFrame:
     """How far the groups of each attribute lie apart: one row per attribute and metric.
 
     The spread of the TPR and the FPR measures equalized odds, that of the positive rate
@@ -58,13 +84,25 @@ def fairness_report(y_true, y_score, *, sensitive_features, threshold):
 
     Raises:
         ValueError: As `group_report`.
+
+    Example:
+        >>> y, score = [1, 1, 0, 0, 1, 1, 0, 0], [0.9, 0.2, 0.1, 0.1, 0.9, 0.8, 0.6, 0.1]
+        >>> sex = pd.DataFrame({"sex": ["f", "f", "f", "f", "m", "m", "m", "m"] * 10})
+        >>> report = fairness_report(y * 10, score * 10, sensitive_features=sex, threshold=0.5)
+        >>> report[["metric", "sd", "largest_difference", "worst_group", "worst_rate"]]
+                  metric    sd  largest_difference worst_group  worst_rate
+        0            tpr  0.25                 0.5           f        0.50
+        1            fpr  0.25                 0.5           m        0.50
+        2  positive_rate  0.25                 0.5           f        0.25
     """
     return spread_report(
         group_report(y_true, y_score, sensitive_features=sensitive_features, threshold=threshold)
     )
 
 
-def regression_group_report(y_true, y_pred, *, sensitive_features):
+def regression_group_report(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features: pd.DataFrame | pd.Series
+) -> pd.DataFrame:
     """Error, prediction and residual of each group: one row per attribute, metric and group.
 
     The MSE is the paper's; it also differs between groups whose outcomes are unlike in noise,
@@ -84,6 +122,15 @@ def regression_group_report(y_true, y_pred, *, sensitive_features):
 
     Raises:
         ValueError: If lengths differ, or a value is missing or infinite.
+
+    Example:
+        >>> sex = pd.DataFrame({"sex": ["f", "f", "m", "m"]})
+        >>> report = regression_group_report([1, 3, 5, 7], [2, 2, 5, 5], sensitive_features=sex)
+        >>> report.pivot(index="group", columns="metric", values="rate")
+        metric  mean_prediction  mean_residual  mse
+        group
+        f                   2.0            0.0  1.0
+        m                   5.0            1.0  2.0
     """
     y_true, y_pred = check_pair(y_true, y_pred)
     residual = y_true - y_pred
@@ -91,7 +138,9 @@ def regression_group_report(y_true, y_pred, *, sensitive_features):
     return group_means(values, sensitive_features)
 
 
-def regression_fairness_report(y_true, y_pred, *, sensitive_features):
+def regression_fairness_report(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features: pd.DataFrame | pd.Series
+) -> pd.DataFrame:
     """How far the groups of each attribute lie apart: one row per attribute and metric.
 
     In the paper the spread of the MSE is equalized odds, that of the mean prediction demographic
@@ -109,6 +158,16 @@ def regression_fairness_report(y_true, y_pred, *, sensitive_features):
 
     Raises:
         ValueError: As `regression_group_report`.
+
+    Example:
+        >>> y, predicted = [1, 3, 5, 7] * 10, [2, 2, 5, 5] * 10
+        >>> sex = pd.DataFrame({"sex": ["f", "f", "m", "m"] * 10})
+        >>> report = regression_fairness_report(y, predicted, sensitive_features=sex)
+        >>> report[["metric", "sd", "worst_group", "worst_rate"]]
+                    metric   sd worst_group  worst_rate
+        0              mse  0.5           m         2.0
+        1  mean_prediction  1.5           f         2.0
+        2    mean_residual  0.5           m         1.0
     """
     return spread_report(
         regression_group_report(y_true, y_pred, sensitive_features=sensitive_features)

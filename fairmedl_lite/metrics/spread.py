@@ -9,7 +9,7 @@ MIN_CASES = 20  # of a class, for a group's rate to count: of fewer a rate says 
 HIGH_IS_WORSE = ("fpr", "mse")
 
 
-def spread_report(rates):
+def spread_report(rates: pd.DataFrame) -> pd.DataFrame:
     """How far the groups of each attribute lie apart: one row per attribute and metric.
 
     Args:
@@ -20,6 +20,13 @@ def spread_report(rates):
 
     Raises:
         ValueError: If a group occurs twice, as where reports of several models were joined.
+
+    Example:
+        >>> rates = pd.DataFrame({"group": ["cook", "nurse", "smith"], "rate": [0.5, 0.9, 1.0]})
+        >>> rates = rates.assign(attribute="job", metric="tpr", cases=[20, 20, 3])
+        >>> spread_report(rates)[["sd", "worst_group", "groups", "left_out"]]
+            sd worst_group  groups      left_out
+        0  0.2        cook       2  {'smith': 3}
     """
     rows = [
         {"attribute": attribute, "metric": metric, **_spread(metric, part)}

@@ -1,12 +1,23 @@
 """What a prediction changes by when a person's group does: attribute swap, true counterfactual."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from fairmedl_lite import checks
 
 
-def attribute_swap(model, X, column, values, *, groups=None, linked=None, **predict):
+def attribute_swap(
+    model,
+    X: pd.DataFrame,
+    column: str,
+    values: dict | Sequence,
+    *,
+    groups: pd.Series | None = None,
+    linked: dict | None = None,
+    **predict,
+) -> pd.Series:
     """Mean absolute change of the prediction when an attribute is swapped and x is held.
 
     It is the paper's "counterfactual fairness", called what it is: what would follow from
@@ -30,6 +41,13 @@ def attribute_swap(model, X, column, values, *, groups=None, linked=None, **pred
     Raises:
         ValueError: If the column is absent, a row's group is not among `values`, there are fewer
             than two values, or the model does not give one finite number for each row.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> x = pd.DataFrame({"sex": ["f", "m"], "school": [10, 12]})
+        >>> model = SimpleNamespace(predict=lambda x: 2 * x["school"] + 3 * (x["sex"] == "m"))
+        >>> attribute_swap(model, x, "sex", ["f", "m"])["change"].item()
+        3.0
     """
     values = values if isinstance(values, dict) else {value: value for value in values}
     if column not in X:
@@ -47,7 +65,9 @@ def attribute_swap(model, X, column, values, *, groups=None, linked=None, **pred
     return pd.Series({"change": change.mean(), "rows": len(X), "reads_column": reads})
 
 
-def counterfactual_change(model, X, counterfactuals, *, groups, **predict):
+def counterfactual_change(
+    model, X: pd.DataFrame, counterfactuals: dict, *, groups: pd.Series, **predict
+) -> pd.Series:
     """Mean absolute change of the prediction between each row and its counterfactuals.
 
     Counterfactual fairness (Kusner, Loftus, Russell and Silva 2017) asks that it be 0. Only a
@@ -66,6 +86,14 @@ def counterfactual_change(model, X, counterfactuals, *, groups, **predict):
 
     Raises:
         ValueError: If a table has other rows or columns than X, or as `attribute_swap`.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> x = pd.DataFrame({"sex": ["f", "m"], "school": [10, 12]})
+        >>> worlds = {"f": x.assign(sex="f", school=10), "m": x.assign(sex="m", school=12)}
+        >>> model = SimpleNamespace(predict=lambda x: 2 * x["school"])  # it reads no sex
+        >>> counterfactual_change(model, x, worlds, groups=x["sex"])["change"].item()
+        4.0
     """
     for group, table in counterfactuals.items():
         if not (table.index.equals(X.index) and set(table) == set(X)):
