@@ -18,9 +18,14 @@ class ClusterPredictor(keras.Model):
 
     Returns:
         Probabilities of shape `(batch, num_clusters)`.
+
+    Example:
+        >>> shares = ClusterPredictor(num_clusters=3)(np.zeros((2, 5)))
+        >>> np.asarray(shares).sum(axis=1).round(3)
+        array([1., 1.], dtype=float32)
     """
 
-    def __init__(self, num_clusters, hidden=(64, 32), seed=0, **kwargs):
+    def __init__(self, num_clusters: int, hidden=(64, 32), seed: int = 0, **kwargs):
         settings = arguments(locals())
         super().__init__(**kwargs)
         self.settings = settings

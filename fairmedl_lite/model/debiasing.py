@@ -22,13 +22,7 @@ class Debiasing(keras.layers.Layer):
     can make the loss of its adversary as large as it likes.
 
     Args:
-        group_counts: Integers. How many groups each attribute has.
-        level_weights: Floats that add up to one: what each level of the outcome weighs.
-        threshold: Float. The prediction in the middle: for logits that of the base rate.
-        sharpness: Float. How fast the decision turns from -1 to 1.
-        readers: Strings. The names of the predictions that are read: `"fixed"`, `"mixed"`.
-        weight: Float, zero or more. The lambda of the term in the loss.
-        seed: Integer. Seeds the initial weights, where there are any.
+        group_counts: As in `FairnessAdversary`, and so are all.
     """
 
     def __init__(
@@ -97,8 +91,14 @@ class FairnessAdversary(Debiasing):
     so many differences it can have.
 
     Args:
-        group_counts: As in `Debiasing`, and so are all arguments but one.
+        group_counts: Integers. How many groups each attribute has.
         units: Integer. Hidden units.
+        level_weights: Floats that add up to one: what each level of the outcome weighs.
+        threshold: Float. The prediction in the middle: for logits that of the base rate.
+        sharpness: Float. How fast the decision turns from -1 to 1.
+        readers: Strings. The names of the predictions that are read: `"fixed"`, `"mixed"`.
+        weight: Float, zero or more. The lambda of the term in the loss.
+        seed: Integer. Seeds the initial weights.
 
     Call arguments:
         predictions: Tensor of shape `(readers, batch, 1)`: what each of them reads.
@@ -107,6 +107,11 @@ class FairnessAdversary(Debiasing):
     Output shape:
         `(readers, batch, attributes, most groups)`: log probabilities; an attribute with fewer
         groups has very negative ones in the columns beyond.
+
+    Example:
+        >>> adversary = FairnessAdversary(group_counts=(2, 3), seed=0)
+        >>> tuple(adversary(np.zeros((1, 4, 1)), np.ones((4, 1))).shape)
+        (1, 4, 2, 3)
     """
 
     def __init__(self, group_counts, units=32, **kwargs):
@@ -167,6 +172,16 @@ class AbsoluteCorrelation(Debiasing):
     The paper's Fair(ACL), after Beutel et al. 2019, "Putting fairness principles into practice".
     It does not read the outcome, so it aims at demographic parity. The penalty is the mean over
     the groups of all attributes.
+
+    Args:
+        group_counts: As in `FairnessAdversary`, and so are all but `units`.
+
+    Example:
+        >>> penalty = AbsoluteCorrelation(group_counts=(2,))
+        >>> penalty.build()
+        >>> scores, cells = np.float32([[[-9], [9]]]), np.array([[0], [1]])  # one low, one high
+        >>> np.asarray(penalty.loss(scores, None, cells, np.ones(2, "float32"))).round(2)
+        array([0.3], dtype=float32)
     """
 
     def loss(self, predictions, outcome, cells, row_weights):
@@ -191,6 +206,16 @@ class EqualizedOdds(Debiasing):
     weights of their own. A batch holds few rows of a small group, so each mean is a running one,
     while the gradient is that of the batch's rows over how many the cell has on average: right
     on average for small groups too.
+
+    Args:
+        group_counts: As in `FairnessAdversary`, and so are all but `units`.
+
+    Example:
+        >>> penalty = EqualizedOdds(group_counts=(2,))
+        >>> penalty.build()
+        >>> scores, cells = np.float32([[[-9], [9], [-9], [9]]]), np.array([[0], [1], [2], [3]])
+        >>> np.asarray(penalty.loss(scores, None, cells, np.ones(4, "float32"))).round(2)
+        array([0.3], dtype=float32)
     """
 
     def build(self, predictions_shape=None, outcome_shape=None):

@@ -13,7 +13,12 @@ READINGS = {"activations": 1.0, "standardised": SPEED}  # how fast an adversary 
 
 
 def mix(fixed, random):
-    """The mixing function f_M: fixed and random effects add up on the link scale."""
+    """The mixing function f_M: fixed and random effects add up on the link scale.
+
+    Example:
+        >>> mix(1.0, -0.25)
+        0.75
+    """
     return fixed + random
 
 
@@ -64,27 +69,33 @@ class FairMEDL(keras.Model):
         Dictionary of predictions on the link scale, of shape `(batch, 1)`: `"fixed"`,
         `"random"`, `"mixed"`, and `"prior_scale"` of shape `(batch, variables)`, the standard
         deviation of a new cluster's effect.
+
+    Example:
+        >>> model = FairMEDL(num_rows=100, num_clusters=(3,), group_counts=(2,))
+        >>> rows = {"x": np.zeros((4, 2)), "clusters": (np.array([0, 1, 2, -1]),)}
+        >>> {name: tuple(part.shape) for name, part in model(rows).items()}
+        {'fixed': (4, 1), 'mixed': (4, 1), 'random': (4, 1), 'prior_scale': (4, 1)}
     """
 
     def __init__(
         self,
         *,
-        num_rows,
+        num_rows: int,
         num_clusters,
-        family="bernoulli",
+        family: str = "bernoulli",
         group_counts=(),
-        base_rate=0.5,
+        base_rate: float = 0.5,
         hidden=(64, 32, 16),
         random_effects=("slopes",),
-        cluster_adversary=0.1,
-        cluster_adversary_reads="activations",
-        fairness=1.0,
+        cluster_adversary: float = 0.1,
+        cluster_adversary_reads: str = "activations",
+        fairness: float = 1.0,
         fairness_on=("fixed", "mixed"),
-        debias="adversary",
+        debias: str = "adversary",
         level_weights=LEVEL_WEIGHTS,
-        fixed_loss=None,
-        kl_weight=1.0,
-        seed=0,
+        fixed_loss: float | None = None,
+        kl_weight: float = 1.0,
+        seed: int = 0,
         **kwargs,
     ):
         settings = arguments(locals())
@@ -246,12 +257,6 @@ def _cluster_adversary(weight, reads, clusters, seed):
     ]
     scale = keras.layers.BatchNormalization(center=False, scale=False)
     return keras.Sequential([scale, *layers] if reads == "standardised" else layers)
-
-
-def _fastdense(units, seed, speed, **options):
-    """A dense layer whose weights are stored divided by the speed, and so move faster by it."""
-    layer = dense(units, seed, speed, **options)
-    return [layer] if speed == 1 else [layer, keras.layers.Rescaling(speed)]
 
 
 def _fast_dense(units, seed, speed, **options):

@@ -37,6 +37,11 @@ class RandomEffects(keras.layers.Layer):
 
     Output shape:
         `(batch, 1)`, on the link scale.
+
+    Example:
+        >>> effects = RandomEffects(num_clusters=2)
+        >>> np.asarray(effects(np.zeros((3, 0)), np.array([0, 1, -1]))).shape
+        (3, 1)
     """
 
     def __init__(self, num_clusters, correlated=False, initial_scale=0.3, seed=None, **kwargs):
