@@ -100,10 +100,10 @@ binder: env
 	$(call timed,binder,$(PY) -m tools.repository.binder)
 
 study: env build/gpboost.stamp
-	$(call timed,study,PYTHONPATH=build/gpboost $(PY) tools/study.py && $(PY) tools/study_report.py)
+	$(call timed,study,PYTHONPATH=build/gpboost $(PY) -m study && $(PY) -m study.report)
 
 study-quick: env
-	$(call timed,quick study,$(PY) tools/study.py --quick)
+	$(call timed,quick study,$(PY) -m study --quick)
 
 release: env
 	@$(PY) -m tools.classroom release $(ONLY)

@@ -1,7 +1,7 @@
 """What many clusters cost: time over the plain network's, and memory.
 
-    python benchmarks/clusters.py            # both, on a machine that does nothing else
-    python benchmarks/clusters.py --memory   # memory alone
+    python -m benchmarks.clusters            # both, on a machine that does nothing else
+    python -m benchmarks.clusters --memory   # memory alone
 
 Time: 30,000 simulated rows of ten columns in 5,000 clusters. Each kind of random effects is fitted
 beside the same network without any, in three interleaved pairs; printed is the median of the three
@@ -19,10 +19,10 @@ import sys
 import time
 
 import numpy as np
-from mundlak import fit
 from tqdm import tqdm
 
 from fairmedl_lite import FairMEDLClassifier, FairMEDLRegressor, simulate_linear, simulate_logistic
+from study.experiments.mundlak import fit
 
 PAIRS = 3
 OUTCOMES = {
@@ -95,7 +95,7 @@ def main():
     # A process inherits the peak of the one that starts it: so this comes before any fit.
     for outcome in OUTCOMES:
         for name in FITTED:
-            command = [sys.executable, __file__, "--child", outcome, name]
+            command = [sys.executable, "-m", "benchmarks.clusters", "--child", outcome, name]
             subprocess.run(command, check=True)
     for outcome in OUTCOMES if not chosen.memory else ():
         for name in EFFECTS:

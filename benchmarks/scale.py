@@ -1,7 +1,7 @@
 """What all of the ACS costs: memory of a fit, and time of an epoch over the plain network's.
 
-    python benchmarks/scale.py            # both, on a machine that does nothing else
-    python benchmarks/scale.py --memory   # memory alone
+    python -m benchmarks.scale            # both, on a machine that does nothing else
+    python -m benchmarks.scale --memory   # memory alone
 
 1,664,500 rows in the layout of `load_acs_income(place_of_birth=False)`, 25 major groups as
 clusters, are simulated: no file is needed. Shares follow those of the survey; columns are
@@ -30,10 +30,10 @@ from tqdm import tqdm
 from fairmedl_lite import ladder
 from fairmedl_lite.data.census import ACS_LABELS, MAJOR_GROUPS, persons
 from fairmedl_lite.model import training
+from study.words import FORMS
 
 ROWS, PAIRS = 1_664_500, 3
 SETTINGS = {"epochs": 3, "batch_size": 2048, "learning_rate": 4e-3, "seed": 0}
-FORMS = ("adversary", "correlation", "equalized_odds")
 # Percent of the rows in each category, in the order of the loader; hundreds are not exact.
 SHARES = {
     "class_of_worker": ("COW", (66, 8, 8, 4, 2, 8, 4, 0.3)),
@@ -117,7 +117,7 @@ def fit(rung, form):
 
 def measure(rung, form=FORMS[0]):
     """What a fit takes, in a process of its own: a dictionary of GB and seconds."""
-    command = [sys.executable, __file__, "--child", rung, form]
+    command = [sys.executable, "-m", "benchmarks.scale", "--child", rung, form]
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(run.stdout.splitlines()[-1])
 

@@ -1,6 +1,6 @@
 """Time of one Fair MEDL fit over one plain-network fit: same FE, batch and epochs, interleaved.
 
-    python benchmarks/speed.py
+    python -m benchmarks.speed
 
 Both models are compiled and run once before the clock starts. Then five pairs of fits on Adult's
 training rows; what is printed is the median of the five ratios.

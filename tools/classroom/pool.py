@@ -13,8 +13,8 @@ import pandas as pd
 import seaborn as sns
 
 from fairmedl_lite import Figure, interval
+from study.words import FAIR, PLAIN
 
-PLAIN, FAIR = "MEDL-NNet", "Fair MEDL-NNet"
 FIGURES = {
     ("auroc", ""): "AUROC",
     ("tpr_sd_noise_removed", "sex"): "SD of the TPR of women and men, without noise",

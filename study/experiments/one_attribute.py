@@ -1,9 +1,9 @@
 """Debias for one attribute alone: how far does its spread fall, and what becomes of the others?
 
-    python benchmarks/one_attribute.py         # age, of Adult; others with --attributes
+    python -m study.experiments.one_attribute         # age, of Adult; others with --attributes
 
 The study debiases for four attributes at once. Here Fair MEDL-NNet is given one of them, which
-takes the whole of the fairness term. Form and weight are chosen as in tools/study.py: on validation
+takes the whole of the fairness term. Form and weight are chosen as in study/study.py: on validation
 rows of five tuning seeds the setting with the least spread of this attribute's true positive rates,
 noise removed, whose loss of AUROC against MEDL-NNet is at most .010 at the upper end of its
 interval. The chosen ones, one for each form, are then fitted on the study's 40 reported seeds.
@@ -14,18 +14,17 @@ What was fitted is kept in build/one_attribute, so that a run that was stopped g
 
 import argparse
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
 from fairmedl_lite import compare, ladder
 from fairmedl_lite.evaluation.baselines import Wrapper
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-from study import PLAIN, STUDIES, changes_of, choose, debiased, frontier_of, label, sweep  # noqa: E402
+from study.plan import STUDIES, debiased, sweep
+from study.study import choose, frontier_of
+from study.tables import changes_of
+from study.words import PLAIN, label
+from tools import ROOT
 
 WEIGHTS = {"both": {"adversary": (0.3, 0.6, 1.2, 2.0), "equalized_odds": (0.2, 0.4, 0.7, 1.1, 1.6)}}
 STUDY = replace(STUDIES[0], weights=WEIGHTS, budgets=(0.010,))

@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 
 from fairmedl_lite import plot_frontier
-from tools import study_report
-from tools.study_report import FAIR, LADDER, NETWORK, PLAIN, ROOT, Results, main, number, verdict
+from study import words
+from study.paper import verdict
+from study.report import ROOT, main
+from study.results import Results
+from study.sections import groups, others
+from study.words import FAIR, LADDER, NETWORK, PLAIN, number
 
 CHOSEN = "adversary on both, 1"
 GROUPS = {"age": ["old", "young"], "sex": ["f", "m"]}
@@ -26,12 +30,12 @@ def figures():
     for part in ("seen", "unseen"):
         yield part, "mixed", "", "auroc", "", ""
         yield part, "mixed", "youden", "accuracy", "", ""
-        for attribute, groups in GROUPS.items():
+        for attribute, names in GROUPS.items():
             yield part, "mixed", "", "attribute_swap", attribute, ""
             for threshold in ("youden", "equal_rate"):
                 for metric in ("tpr_sd", "tpr_sd_noise_removed", "fpr_sd", "tpr_worst"):
                     yield part, "mixed", threshold, metric, attribute, ""
-                for group in groups:
+                for group in names:
                     yield part, "mixed", threshold, "tpr", attribute, group
                     if threshold == "youden":
                         for effects in ("mixed", "fixed", "random"):
@@ -68,7 +72,7 @@ def effects_added(random):
 
 @pytest.fixture
 def results(tmp_path):
-    """Tables of one small study, as tools/study.py writes them."""
+    """Tables of one small study, as study/study.py writes them."""
     random, folder = np.random.default_rng(0), tmp_path / "results"
     folder.mkdir()
     summary = table({"model": [*LADDER, CHOSEN]}, random, ["mean", "low", "high"])
@@ -164,7 +168,7 @@ def test_numbers_are_rounded_without_a_negative_zero():
     ],
 )
 def test_verdict_follows_sign_and_interval(ends, paper, said):
-    row = dict(zip(study_report.PERCENT, ends, strict=True))
+    row = dict(zip(words.PERCENT, ends, strict=True))
     assert verdict(row, paper) == said
 
 
@@ -216,9 +220,9 @@ def test_what_the_random_effect_brings_back_is_counted(results, start, change, s
     kept.find(*place, effects="fixed")["mean"] = start
     added = kept.index("study_adult_random_effects")[place[1:]]
     added |= dict(zip(("difference", "low", "high"), change, strict=True))
-    row, moves = study_report.disparity_row(kept, "adult", PLAIN, "age", "old")
+    row, moves = groups.disparity_row(kept, "adult", PLAIN, "age", "old")
     assert row["FE between"] == f"{start:.3f}" and f"{change[0]:+.3f}" in row["ME - FE between"]
-    assert said in study_report.brought_back(PLAIN, [(row, moves)])
+    assert said in groups.brought_back(PLAIN, [(row, moves)])
 
 
 def test_holm_is_over_all_primary_comparisons(results, tmp_path):
@@ -235,14 +239,16 @@ def test_holm_is_over_all_primary_comparisons(results, tmp_path):
 
 def test_missing_files_are_named_with_the_command_that_makes_them(results, tmp_path):
     text = page_of(results, tmp_path)
-    command = "is not there: `python tools/study.py --only adult` makes it."
+    command = "is not there: `python -m study --only adult` makes it."
     assert f"`results/study_adult_frontier.csv` {command}" in text
-    assert "says nothing of it: `python tools/study.py --only diabetes` makes it." in text
-    probes = (
-        "`results/acs_probes_ladder.csv` is not there: `python benchmarks/probes.py --data acs`"
-    )
+    assert "says nothing of it: `python -m study --only diabetes` makes it." in text
+    probes = "`results/acs_probes_ladder.csv` is not there: "
+    probes += "`python -m study.experiments.probes --data acs`"
     assert probes in text
-    assert "`results/one_attribute.csv` is not there: `python benchmarks/one_attribute.py`" in text
+    assert (
+        "`results/one_attribute.csv` is not there: `python -m study.experiments.one_attribute`"
+        in text
+    )
     (tmp_path / "empty").mkdir()
     empty = page_of(tmp_path / "empty", tmp_path)
     assert "`results/study_recipe.json` is not there" in empty and "](../results/s" not in empty
@@ -295,7 +301,7 @@ def test_blind_models_stand_with_their_data_set(results):
     ]
     pd.DataFrame(rows).to_csv(results / "blind.csv", index=False)
     pd.read_csv(results / "study_adult.csv").to_csv(results / "study_diabetes.csv", index=False)
-    table = study_report.blind(Results(results), "diabetes")[1].splitlines()
+    table = others.blind(Results(results), "diabetes")[1].splitlines()
     link = "](../results/blind.csv#L"
     mse, swap, residual = (
         "[-60.0 (-70.0 to -50.0)",

@@ -1,9 +1,9 @@
 """What a beaten cluster adversary leaves behind: can a fresh one still tell the occupation?
 
-    python benchmarks/unlearning.py            # Adult with five probes, seeds 0-9
+    python -m study.experiments.unlearning            # Adult with five probes, seeds 0-9
 
 A seed changes the split, the probes (fairmedl_lite.add_probes), the initial weights and the third
-of the occupations that is held out, as in benchmarks/probes.py. The networks differ in their
+of the occupations that is held out, as in study/experiments/probes.py. The networks differ in their
 cluster adversary alone: in its weight, at 0 there is none, and in what it reads
 (`cluster_adversary_reads`).
 
@@ -22,12 +22,10 @@ to results/adult_unlearning.csv.
 import argparse
 import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from probes import ratios_of, summarise
 from scipy.stats import entropy
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
@@ -36,8 +34,9 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from fairmedl_lite import add_probes, ladder, load_adult, split
+from study.experiments.probes import ratios_of, summarise
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = [0, 0.1, 0.3, 1, 3]  # the library's own is .1
 CONDITIONS = [("activations", weight) for weight in WEIGHTS]
 CONDITIONS += [("standardised", weight) for weight in WEIGHTS[1:]]

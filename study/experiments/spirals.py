@@ -1,6 +1,6 @@
 """Spirals of another size in each cluster: a network, one that is told the cluster, and MEDL.
 
-    python benchmarks/spirals.py
+    python -m study.experiments.spirals
 
 There are 20 clusters of 200 rows, of which five are held out whole; of the others' rows 20 % test.
 The networks are alike but for the part named: "cluster as input" has the cluster's label as one
@@ -21,16 +21,15 @@ over them. Differences are paired by seed. The table goes to results/spirals.csv
 import os
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 from joblib import Parallel, delayed
-from mundlak import fit
 from tqdm import tqdm
 
 from fairmedl_lite import FairMEDLClassifier, interval, simulate_spirals, split
+from study.experiments.mundlak import fit
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["model", "answer", "part"]
 SEEDS = range(10)
 INFORMED = "network, cluster as input"

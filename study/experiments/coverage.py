@@ -1,6 +1,6 @@
 """Do 90 % intervals of a mixed model hold the truth nine times in ten?
 
-    python benchmarks/coverage.py
+    python -m study.experiments.coverage
 
 A set is one Gaussian simulation of 55 clusters of 20 rows, seeds 0-199. A random intercept is
 fitted to 50 clusters; the last five are new. Measured, each as the share of a set that its
@@ -23,19 +23,18 @@ results/coverage.csv.
 """
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from mundlak import LINEAR, fit
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 from tqdm import tqdm
 
 from fairmedl_lite import FairMEDLRegressor, interval, simulate_linear
+from study.experiments.mundlak import LINEAR, fit
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["quantity", "interval"]
 SETS, CLUSTERS, NEW, LEVEL = range(200), 50, 5, 0.9
 HALF = norm.ppf((1 + LEVEL) / 2)

@@ -1,6 +1,6 @@
 """Leave a sensitive attribute out of x: what does a blind model cost, and what does it mend?
 
-    python benchmarks/blind.py                 # seeds 0-9
+    python -m study.experiments.blind                 # seeds 0-9
 
 A model that does not read an attribute has an attribute swap of 0, whatever else it does. On the
 data sets with a continuous outcome MEDL-NNet and Fair MEDL-NNet are fitted with all columns, and
@@ -16,17 +16,16 @@ build/blind, so that a run that was stopped goes on.
 
 import argparse
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
 from fairmedl_lite import compare, ladder
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-from study import FAIR, PLAIN, STUDIES, SWAP_ROWS, Runner, changes_of  # noqa: E402
+from study.plan import STUDIES, SWAP_ROWS
+from study.study import Runner
+from study.tables import changes_of
+from study.words import FAIR, PLAIN
+from tools import ROOT
 
 KEPT = ROOT / "build" / "blind"
 HIDDEN = {"diabetes": [(), ("sex",), ("age", "race", "sex")], "wage_panel": [(), ("ethnicity",)]}
@@ -63,8 +62,8 @@ def fitted(study, hidden, seeds, jobs):
 def changes(study, seeds, jobs):
     """Each model against MEDL-NNet that reads everything."""
     table = pd.concat([fitted(study, hidden, seeds, jobs) for hidden in HIDDEN[study.name]])
-    kept = table["metric"].isin([*FIGURES, "test_to_train"]) & (table["group"] == "")
-    table = table[kept & table["effects"].isin(("", "mixed"))]
+    kept = table["metric"].isin(FIGURES) & (table["group"] == "")
+    table = table[kept & (table["effects"] == "mixed")]
     others = [name for name in table["model"].unique() if name != PLAIN]
     found = changes_of(table, [(name, PLAIN) for name in others])
     return found.loc[found["metric"].isin(FIGURES), COLUMNS].assign(data=study.name)

@@ -1,6 +1,6 @@
 """A column that goes along with the cluster's effect: does the cluster's mean take the bias out?
 
-    python benchmarks/mundlak.py
+    python -m study.experiments.mundlak
 
 Between clusters x1 goes along with the random intercept (correlation .8 with the 30 % of its
 variance that lie there); x2 does not. The bias of their coefficients is shown for least squares
@@ -15,7 +15,6 @@ is the 95 % t interval over them. The table goes to results/mundlak.csv.
 
 import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,8 +23,8 @@ from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from fairmedl_lite import FairMEDLRegressor, interval, simulate_linear
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["rows", "model", "term"]
 ROWS, SETS = (20, 5), range(50)
 LINEAR = {"hidden": (), "cluster_adversary": 0, "fairness": 0, "random_effects": "intercept"}

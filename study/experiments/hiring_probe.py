@@ -1,6 +1,6 @@
 """Hiring with a probe that has no effect: a network without and with it, on 20 simulated worlds.
 
-    python benchmarks/hiring_probe.py
+    python -m study.experiments.hiring_probe
 
 Each seed draws 80 firms of 60 applicants; in the last 20, which are held out whole, the probe tells
 nothing of the firm's effect. Of the other firms' applicants 20 % test. The network is the ladder's
@@ -14,7 +14,6 @@ below 0. The table goes to results/hiring_probe.csv.
 
 import os
 import warnings
-from pathlib import Path
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -23,8 +22,8 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from fairmedl_lite import importance, interval, ladder, simulate_hiring, split
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["figure", "part"]
 SEEDS = range(20)
 EPOCHS = 8

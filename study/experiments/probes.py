@@ -1,7 +1,7 @@
 """Five probes that only follow the occupation: which models lean on them, and what then?
 
-    python benchmarks/probes.py                # Adult, seeds 0-9
-    python benchmarks/probes.py --data acs     # the American Community Survey: FAIRMEDL_DATA
+    python -m study.experiments.probes                # Adult, seeds 0-9
+    python -m study.experiments.probes --data acs     # the American Community Survey: FAIRMEDL_DATA
 
 A probe is the occupation's log odds of a high income plus normal noise of standard deviation .7
 (fairmedl_lite.add_probes). Each model is fitted without and with the probes. A seed changes the
@@ -26,7 +26,6 @@ form, to results/adult_probes.csv; those of the survey to results/acs_probes_lad
 import argparse
 import os
 import warnings
-from pathlib import Path
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -34,8 +33,8 @@ from tqdm import tqdm
 
 from fairmedl_lite import ladder, load_acs_income, load_adult, probe_report, split
 from fairmedl_lite.evaluation.intervals import interval
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNGS = ["NNet", "Fair NNet", "DA-NNet", "MEDL-NNet", "Fair MEDL-NNet"]
 WEIGHTS = [0.03, 0.3, 1.0]
 KEYS = ["model", "probes", "part", "metric", "block"]

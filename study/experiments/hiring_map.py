@@ -1,6 +1,6 @@
 """Where Fair MEDL helps and where it harms, on simulated hiring: its true counterfactual is known.
 
-    python benchmarks/hiring_map.py
+    python -m study.experiments.hiring_map
 
 In each world sex acts on hiring in one way alone, or in none: directly; by way of education and
 experience (mediated), as much on the index; or since women apply to firms that hire few (between
@@ -15,7 +15,6 @@ interval over them, of a difference paired by set. The table goes to results/hir
 """
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -33,11 +32,11 @@ from fairmedl_lite import (
     split,
     youden_threshold,
 )
+from study.words import FAIR, PLAIN
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 KEYS = ["world", "model", "part", "figure"]
 SETS, ROWS, EPOCHS = range(5), 400, 42  # 1,596 steps, so that the random effects are learned
-PLAIN, FAIR = "MEDL-NNet", "Fair MEDL-NNet"
 SIGNED = "as a man minus as a woman"
 NOTHING = {"direct": 0, "mediated": 0, "segregation": 0, "minority_effect": 0}
 WORLDS = {

@@ -1,0 +1,1 @@
+"""The paper's study, redone: what is fitted, what was found, and the page that says so."""

@@ -1,0 +1,5 @@
+"""python -m study: see `study.py`."""
+
+from study.study import main
+
+main()

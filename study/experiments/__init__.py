@@ -1,0 +1,1 @@
+"""Smaller experiments beside the study: one question, one table in results/ each."""
