@@ -25,9 +25,14 @@ class Figure:
 
     Raises:
         ValueError: If `alt` is not at least a short sentence, or `data` is no DataFrame.
+
+    Example:
+        >>> import matplotlib.pyplot as plt
+        >>> Figure(plt.figure(), "An empty figure, to be drawn in.")
+        Figure('An empty figure, to be drawn in.')
     """
 
-    def __init__(self, figure, alt, data=None):
+    def __init__(self, figure, alt: str, data: pd.DataFrame | None = None):
         if len(alt.strip()) < 20:
             raise ValueError(f"alt must be a sentence on what is to be seen. Received: {alt!r}.")
         if not (data is None or isinstance(data, pd.DataFrame)):
@@ -36,7 +41,7 @@ class Figure:
         self._image = base64.b64encode(_small_png(figure)).decode()
         plt.close(figure)
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the image to a PNG file; its text stands in `alt`."""
         Path(path).write_bytes(base64.b64decode(self._image))
 
@@ -74,7 +79,7 @@ def _together(tables):
     )
 
 
-def plot_group_rates(reports, *, metric="tpr", label="share of positives found"):
+def plot_group_rates(reports: dict, *, metric="tpr", label="share of positives found") -> Figure:
     """Rates of each group, one marker for each model, one panel for each attribute.
 
     Args:
@@ -84,6 +89,12 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
 
     Returns:
         A `Figure`, whose alternative text names each model's widest gap and lists every rate.
+
+    Example:
+        >>> sex, y, score = pd.DataFrame({"sex": ["f", "f", "m"]}), [1, 1, 1], [0.9, 0.1, 0.9]
+        >>> report = group_report(y, score, sensitive_features=sex, threshold=0.5)
+        >>> plot_group_rates({"NNet": report}).alt
+        '... NNet: the widest gap is that of sex, from f 0.50 to m 1.00. ...'
     """
     tables = {name: report[report["metric"] == metric] for name, report in reports.items()}
     attributes = list(next(iter(tables.values()))["attribute"].unique())
@@ -91,10 +102,8 @@ def plot_group_rates(reports, *, metric="tpr", label="share of positives found")
     colors = sns.color_palette(PALETTE, len(tables))
     for panel, attribute in zip(panels[0], attributes, strict=True):
         for (name, table), color, marker in zip(tables.items(), colors, "osD^vP", strict=False):
-            rows = table[table["attribute"] == attribute]
-            sns.scatterplot(
-                x=rows["rate"], y=rows["group"], ax=panel, color=color, marker=marker, label=name
-            )
+            rows, look = table[table["attribute"] == attribute], {"color": color, "marker": marker}
+            sns.scatterplot(x=rows["rate"], y=rows["group"], ax=panel, label=name, **look)
         panel.set(title=attribute.replace("_", " "), xlabel=label, ylabel="", xlim=(0, 1))
         if panel.get_legend():  # there is none where no group has a rate
             panel.get_legend().remove()
@@ -129,7 +138,7 @@ def _widest_gap(table):
     )
 
 
-def plot_cluster_effects(effects, *, label="random effect (log odds)"):
+def plot_cluster_effects(effects: pd.DataFrame, *, label="random effect (log odds)") -> Figure:
     """The effect of each cluster with its interval, sorted.
 
     Args:
@@ -138,6 +147,11 @@ def plot_cluster_effects(effects, *, label="random effect (log odds)"):
 
     Returns:
         A `Figure`, whose alternative text lists every effect.
+
+    Example:
+        >>> effects = {"cluster": ["a", "b"], "mean": [0.5, -0.5], "low": [0, -1], "high": [1, 0]}
+        >>> plot_cluster_effects(pd.DataFrame(effects)).alt
+        'Effects of the clusters, from low to high, with intervals: b -0.50 (-1.00 to 0.00), ...'
     """
     effects = effects.sort_values("mean", ignore_index=True)
     figure, axes = plt.subplots(figsize=(7, 0.32 * len(effects) + 1))
@@ -154,7 +168,7 @@ def plot_cluster_effects(effects, *, label="random effect (log odds)"):
     return Figure(figure, text, effects)
 
 
-def plot_membership_calibration(tables):
+def plot_membership_calibration(tables: dict) -> Figure:
     """How often the likeliest cluster is the true one, against the probability it was given.
 
     Args:
@@ -162,19 +176,18 @@ def plot_membership_calibration(tables):
 
     Returns:
         A `Figure`, whose alternative text lists every point.
+
+    Example:
+        >>> table = pd.DataFrame({"probability": [0.6, 0.9], "accuracy": [0.5, 1.0]})
+        >>> plot_membership_calibration({"cluster predictor": table}).alt
+        'Share of rows ... cluster predictor: 0.60 gives 0.50, 0.90 gives 1.00.'
     """
     figure, axes = plt.subplots(figsize=(4.5, 4))
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
     colors = sns.color_palette(PALETTE, len(tables))
     for (name, table), color, marker in zip(tables.items(), colors, "osD^vP", strict=False):
-        sns.lineplot(
-            x=table["probability"],
-            y=table["accuracy"],
-            ax=axes,
-            color=color,
-            marker=marker,
-            label=name,
-        )
+        look = {"color": color, "marker": marker, "label": name}
+        sns.lineplot(x=table["probability"], y=table["accuracy"], ax=axes, **look)
     axes.set(xlabel="probability of the likeliest cluster", ylabel="share that is right")
     words = [
         f"{name}: "
@@ -186,7 +199,9 @@ def plot_membership_calibration(tables):
     return Figure(figure, f"{text} On the diagonal they are equal. {'. '.join(words)}.", data)
 
 
-def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of the SD of TPR (%)"):
+def plot_frontier(
+    frontier: pd.DataFrame, *, metric="tpr_sd_noise_removed", label="change of the SD of TPR (%)"
+) -> Figure:
     """What fairness costs: one panel for each attribute, one line for each form of debiasing.
 
     Each point is a fairness weight. Downwards is fairer, to the left costs less. What lies far
@@ -204,6 +219,13 @@ def plot_frontier(frontier, *, metric="tpr_sd_noise_removed", label="change of t
 
     Raises:
         ValueError: If no row has a change of the metric.
+
+    Example:
+        >>> rows = [("auroc", "", -0.01, 0.0), ("tpr_sd_noise_removed", "sex", -0.05, -50.0)]
+        >>> table = pd.DataFrame(rows, columns=["metric", "attribute", "difference", "percent"])
+        >>> table = table.assign(form="adversary", place="both", weight=1.0, low=-0.02, high=0.0)
+        >>> plot_frontier(table.assign(percent_low=-60.0, percent_high=-40.0)).alt
+        '... The lowest points: sex -50 at 0.010 (adversary on both, weight 1). ...'
     """
     points, loss = _frontier_points(frontier, metric)
     if not len(points):

@@ -9,7 +9,7 @@ NUMBER = "a number"
 KINDS = {"b": "True or False", "i": NUMBER, "u": NUMBER, "f": NUMBER}
 
 
-def check(what, value, expected, tolerance=0.005, hints=None):
+def check(what: str, value, expected, tolerance: float = 0.005, hints: dict | None = None) -> None:
     """Print whether an exercise's answer is right, or what may be wrong with it. Never raises.
 
     Args:
@@ -21,6 +21,13 @@ def check(what, value, expected, tolerance=0.005, hints=None):
         tolerance: How far a number may lie from the expected one, in its own units.
         hints: Dictionary of wrong answer to hint: the misconception's name, a colon, and what
             was computed instead. Of several numbers the wrong answer is a tuple.
+
+    Example:
+        >>> check("the odds of 0.75", 3.0, expected=3.0)
+        Right: the odds of 0.75.
+        >>> hints = {0.33: "Upside down: you divided the failures by the successes."}
+        >>> check("the odds of 0.75", 0.33, expected=3.0, hints=hints)
+        Not yet: the odds of 0.75. Upside down: you divided the failures by the successes.
     """
     if value is None or value is ...:
         say(f"Not filled in yet: {what}. Put your answer in, then run this cell again.")

@@ -31,9 +31,18 @@ class guess:  # noqa: N801 - learners call it as a function
     Raises:
         ValueError: If there are fewer than two options, not exactly one is right, a wrong one
             names no misconception, or `choice` is none of the letters.
+
+    Example:
+        >>> options = {"0.75": "Three of four.", "3": ("Odds", "3 to 1 are odds.")}
+        >>> guessed = guess("Three of four succeed. How probable is success?", options, choice="B")
+        <IPython.core.display.HTML object>
+        RadioButtons(...)
+        >>> guessed.see("0.75")
+        Answer: 0.75. You guessed: 3. Misconception: Odds. 3 to 1 are odds.
+        Three of four.
     """
 
-    def __init__(self, question, options, choice=None):
+    def __init__(self, question: str, options: dict, choice: str | None = None):
         self.options, self.right = dict(options), _right_answer(options)
         self.letters = dict(zip(ascii_uppercase, self.options, strict=False))
         if choice is not None and choice not in self.letters:
@@ -42,7 +51,7 @@ class guess:  # noqa: N801 - learners call it as a function
             )
         self.buttons = _ask(question, self.letters, choice)
 
-    def see(self, answer):
+    def see(self, answer: str) -> None:
         """Print the answer, and what the guess says about it.
 
         Args:
@@ -66,7 +75,7 @@ class guess:  # noqa: N801 - learners call it as a function
         say(self.options[answer])
 
 
-def quiz(question, options):
+def quiz(question: str, options: dict) -> None:
     """Ask, and answer at once: choosing an option shows what it is about.
 
     The explanation stands in a region that screen readers speak. All answers stand folded below,
@@ -78,6 +87,11 @@ def quiz(question, options):
 
     Raises:
         ValueError: As `guess`.
+
+    Example:
+        >>> options = {"0.75": "Three of four.", "3": ("Odds", "3 to 1 are odds.")}
+        >>> quiz("Three of four succeed. How probable is success?", options)
+        <IPython.core.display.HTML object> RadioButtons(...) ...
     """
     right = _right_answer(options)
     letters = dict(zip(ascii_uppercase, options, strict=False))
@@ -147,10 +161,13 @@ def _lines(texts):
     return f"<p>{'<br>'.join(map(escape, texts))}</p>"
 
 
-def accessible_tables():
+def accessible_tables() -> None:
     """In a running notebook, show DataFrames without the empty header cell that pandas leaves.
 
     A screen reader stumbles over it. Outside of a notebook nothing changes.
+
+    Example:
+        >>> accessible_tables()  # in the first cell of a notebook
     """
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
     if shell:

@@ -1,5 +1,8 @@
 """Methods beside ours, under the same call: thresholds of each group, weights of the rows."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import numpy as np
 import pandas as pd
 from fairlearn.postprocessing import ThresholdOptimizer
@@ -17,22 +20,22 @@ QUARTERS = 4
 class Method(ClassifierMixin, BaseEstimator):
     """What the methods share: the call of `FairMEDLClassifier`, for two classes."""
 
-    random_effects = None
+    random_effects: str | None = None
 
-    def fit(self, X, y, *, clusters=None, sensitive_features=None):
+    def fit(self, X, y, *, clusters=None, sensitive_features=None) -> Self:
         """Learn from training rows. Arguments and errors as in `FairMEDLClassifier.fit`."""
         checks.check_rows(X=X, y=y, clusters=clusters, sensitive_features=sensitive_features)
         self.classes_, outcome = checks.check_binary(y)
         self._learn(encoding.as_table(X), outcome.astype(int), clusters, sensitive_features)
         return self
 
-    def predict_proba(self, X, *, clusters=None, effects="mixed", unseen=None):
+    def predict_proba(self, X, *, clusters=None, effects="mixed", unseen=None) -> np.ndarray:
         """Probabilities of the two classes. As `FairMEDLClassifier.predict_proba`."""
         check_is_fitted(self, "classes_")
         positive = self._positive(encoding.as_table(X), clusters, effects, unseen)
         return np.column_stack([1 - positive, positive])
 
-    def predict(self, X, *, clusters=None, effects="mixed", unseen=None):
+    def predict(self, X, *, clusters=None, effects="mixed", unseen=None) -> np.ndarray:
         """The likelier class of each row: threshold 0.5. Arguments as in `predict_proba`."""
         positive = self.predict_proba(X, clusters=clusters, effects=effects, unseen=unseen)[:, 1]
         return self.classes_[(positive >= 0.5).astype(int)]
@@ -70,9 +73,18 @@ class ThresholdPostProcessing(Wrapper):
         constraint: What shall be equal: `"equalized_odds"`, `"true_positive_rate_parity"`,
             `"demographic_parity"`, or another word that `ThresholdOptimizer` knows.
         seed: Integer, the estimator's too.
+
+    Example:
+        >>> data = simulate_hiring(firms=4, rows=25, seed=0).data
+        >>> model = ThresholdPostProcessing(ladder(epochs=1)["NNet"], "sex")
+        >>> fitted = model.fit(data.x, data.y, sensitive_features=data.sensitive)
+        >>> model.predict_decisions(data.x, sensitive_features=data.sensitive).shape
+        (100,)
     """
 
-    def __init__(self, estimator, attribute, constraint="equalized_odds", seed=0):
+    def __init__(
+        self, estimator, attribute: str, constraint: str = "equalized_odds", seed: int = 0
+    ):
         self.estimator = estimator
         self.attribute = attribute
         self.constraint = constraint
@@ -115,7 +127,7 @@ class ThresholdPostProcessing(Wrapper):
 
     def predict_decisions(
         self, X, *, sensitive_features, clusters=None, effects="mixed", unseen=None
-    ):
+    ) -> np.ndarray:
         """Decide by the thresholds of each row's group; draws are by `seed`.
 
         Args:
@@ -174,9 +186,19 @@ class Reweighing(Wrapper):
 
     Attributes:
         cells_: DataFrame of the joint group, `outcome` (0/1), `rows`, `weight`.
+
+    Example:
+        >>> x, y = pd.DataFrame({"skill": [1.0, 2.0, 3.0, 4.0]}), pd.Series([1, 0, 0, 1])
+        >>> sex = pd.DataFrame({"sex": ["f", "f", "f", "m"]})
+        >>> model = Reweighing(ladder(epochs=1)["NNet"], ["sex"]).fit(x, y, sensitive_features=sex)
+        >>> model.cells_  # three of four rows are f and half are 1: .75 * .5 / .25 is 1.5
+          sex  outcome  rows  weight
+        0   f        0     2    0.75
+        1   f        1     1    1.50
+        2   m        1     1    0.50
     """
 
-    def __init__(self, estimator, attributes, seed=0):
+    def __init__(self, estimator, attributes: Sequence[str], seed: int = 0):
         self.estimator = estimator
         self.attributes = attributes
         self.seed = seed

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +13,13 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from pandas.api.types import is_list_like
 from sklearn.base import clone
 from tqdm import tqdm
 
 from fairmedl_lite import __version__, checks
+from fairmedl_lite.data.clustered import ClusteredData
 from fairmedl_lite.data.split import split
 from fairmedl_lite.estimator.base import FairMEDLEstimator
 from fairmedl_lite.evaluation import figures
@@ -30,19 +32,19 @@ ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 def compare(
-    models,
-    data,
+    models: dict,
+    data: ClusteredData,
     *,
-    seeds,
-    unseen_clusters,
-    keep_together=None,
-    rows="test",
-    unseen="fixed",
-    measure=figures.measure,
-    swap_rows=1000,
-    output=None,
-    jobs=2,
-):
+    seeds: Iterable[int],
+    unseen_clusters: float | Collection | Callable,
+    keep_together: ArrayLike | None = None,
+    rows: str = "test",
+    unseen: str | None = "fixed",
+    measure: Callable = figures.measure,
+    swap_rows: int = 1000,
+    output: str | Path | None = None,
+    jobs: int = 2,
+) -> pd.DataFrame:
     """Fit every model on every resample, and measure it on seen and on unseen clusters.
 
     A seed cuts the data and starts the models. The fits run in processes of one thread each. On a
@@ -90,6 +92,13 @@ def compare(
     Raises:
         ValueError: If `output` holds fits of other settings, data, models or seeds, or the
             outcome of a classification is not 0 and 1.
+
+    Example:
+        >>> data = simulate_hiring(firms=5, rows=40, outcome="salary", seed=0).data
+        >>> models = {"NNet": ladder(FairMEDLRegressor, epochs=1)["NNet"]}
+        >>> table = compare(models, data, seeds=[0], unseen_clusters=0.2, jobs=1)
+        >>> table.loc[table["metric"] == "r2", ["model", "part", "effects"]].to_numpy().tolist()
+        [['NNet', 'seen', 'mixed'], ['NNet', 'unseen', 'mixed']]
     """
     checks.check_choice("rows", rows, ("test", "validation"))
     if data.task == "classification" and set(data.y.unique()) != {0, 1}:
@@ -124,7 +133,7 @@ class _Plan:
 
     keep_together: object
     rows: str
-    unseen: str
+    unseen: str | None
     measure: Callable
     swap_rows: int
 

@@ -8,7 +8,9 @@ from fairmedl_lite import checks
 from fairmedl_lite.estimator.clusters import cluster_table
 
 
-def membership_report(membership, clusters, *, bins=10, seed=0):
+def membership_report(
+    membership: pd.DataFrame, clusters: pd.Series, *, bins: int = 10, seed: int = 0
+) -> pd.DataFrame:
     """How well a cluster predictor knows the clusters, beside what chance alone would give.
 
     Two controls stand beside it. `shuffled` is the same memberships, shuffled among the rows: what
@@ -31,6 +33,15 @@ def membership_report(membership, clusters, *, bins=10, seed=0):
 
     Raises:
         ValueError: If lengths differ, a cluster is missing or is none of the columns.
+
+    Example:
+        >>> share = pd.DataFrame({"east": [0.9, 0.8, 0.1, 0.2], "west": [0.1, 0.2, 0.9, 0.8]})
+        >>> clusters = pd.Series(["east", "east", "west", "west"])
+        >>> membership_report(share, clusters).round(2)
+            membership  accuracy  log_loss  calibration_error
+        0    predicted       1.0      0.16               0.15
+        1     shuffled       0.5      1.06               0.35
+        2  frequencies       0.5      0.69               0.00
     """
     true = _positions(membership, clusters)
     share = membership.to_numpy("float64")
@@ -43,7 +54,9 @@ def membership_report(membership, clusters, *, bins=10, seed=0):
     return pd.DataFrame(rows).T.rename_axis("membership").reset_index()
 
 
-def membership_calibration(membership, clusters, *, bins=10):
+def membership_calibration(
+    membership: pd.DataFrame, clusters: pd.Series, *, bins: int = 10
+) -> pd.DataFrame:
     """How often the likeliest cluster is the true one, by the probability that it was given.
 
     Args:
@@ -54,12 +67,28 @@ def membership_calibration(membership, clusters, *, bins=10):
     Returns:
         DataFrame with `probability` (the bin's mean), `accuracy` and `rows`. A calibrated
         predictor has an accuracy equal to the probability.
+
+    Example:
+        >>> share = pd.DataFrame({"east": [0.9, 0.9, 0.4], "west": [0.1, 0.1, 0.6]})
+        >>> membership_calibration(share, pd.Series(["east", "west", "west"]))
+           probability  accuracy  rows
+        0          0.6       1.0     1
+        1          0.9       0.5     2
     """
     true = _positions(membership, clusters)
     return _reliability(membership.to_numpy("float64"), true, bins)
 
 
-def new_cluster_report(model, X, y, *, clusters=None, level=0.9, draws=200, seed=0):
+def new_cluster_report(
+    model,
+    X: pd.DataFrame,
+    y: pd.Series,
+    *,
+    clusters: pd.Series | pd.DataFrame | None = None,
+    level: float = 0.9,
+    draws: int = 200,
+    seed: int = 0,
+) -> pd.DataFrame:
     """What each answer for a new cluster is worth: one row for each value of `unseen`.
 
     Every row of X is treated as one of a new cluster. `shuffled`, the control of `predict`, has
@@ -79,6 +108,14 @@ def new_cluster_report(model, X, y, *, clusters=None, level=0.9, draws=200, seed
         DataFrame with `unseen` and, for a classifier, `auroc` and `log_loss`; for a regressor
         `rmse` in the units of y, and `coverage`, the share of rows whose interval holds y.
         `predict` and `shuffled` are there if the model has a cluster predictor.
+
+    Example:
+        >>> data = simulate_linear(clusters=4, rows=25, seed=0).data
+        >>> linear = {"hidden": (), "cluster_adversary": 0, "fairness": 0}
+        >>> model = FairMEDLRegressor(cluster_predictor=True, **linear, epochs=1)
+        >>> fitted = model.fit(data.x, data.y, clusters=data.clusters)
+        >>> new_cluster_report(model, data.x, data.y)["unseen"].tolist()
+        ['fixed', 'prior', 'predict', 'shuffled']
     """
     kinds = ["fixed", "prior"] + ["predict", "shuffled"] * bool(model.cluster_predictors_)
     checks.check_rows(X=X, y=y, clusters=clusters)

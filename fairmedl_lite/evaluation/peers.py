@@ -1,5 +1,7 @@
 """Models beside ours, under the same call: fairlearn's adversary, boosted trees with GPBoost."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import expit
 
@@ -24,17 +26,24 @@ class FairlearnAdversary(Method):
         batch_size: Integer. A step costs the same whatever its size: it is run uncompiled.
         learning_rate: Float, Adam's.
         seed: Integer.
+
+    Example:
+        >>> data = simulate_hiring(firms=4, rows=25, seed=0).data
+        >>> model = FairlearnAdversary("sex", epochs=1)  # doctest: +SKIP
+        >>> fitted = model.fit(data.x, data.y, sensitive_features=data.sensitive)  # doctest: +SKIP
+        >>> model.predict_proba(data.x).shape  # doctest: +SKIP
+        (100, 2)
     """
 
     def __init__(
         self,
-        attribute,
-        hidden=(64, 32, 16),
-        alpha=0.1,
-        epochs=20,
-        batch_size=512,
-        learning_rate=1e-3,
-        seed=0,
+        attribute: str,
+        hidden: Sequence[int] = (64, 32, 16),
+        alpha: float = 0.1,
+        epochs: int = 20,
+        batch_size: int = 512,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
     ):
         self.attribute = attribute
         self.hidden = hidden
@@ -114,11 +123,19 @@ class GPBoost(Method):
         leaves: Integer. The most that a tree has.
         learning_rate: Float.
         seed: Integer.
+
+    Example:
+        >>> data = simulate_hiring(firms=4, rows=25, seed=0).data
+        >>> model = GPBoost(trees=5).fit(data.x, data.y, clusters=data.clusters)  # doctest: +SKIP
+        >>> model.predict_proba(data.x, unseen="fixed").shape  # doctest: +SKIP
+        (100, 2)
     """
 
     random_effects = "intercept"
 
-    def __init__(self, trees=200, leaves=15, learning_rate=0.1, seed=0):
+    def __init__(
+        self, trees: int = 200, leaves: int = 15, learning_rate: float = 0.1, seed: int = 0
+    ):
         self.trees = trees
         self.leaves = leaves
         self.learning_rate = learning_rate

@@ -1,5 +1,6 @@
 """Probes: columns that only follow the cluster. How much does a model lean on them?"""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import mean_squared_error, roc_auc_score
 
+from fairmedl_lite.data.clustered import ClusteredData
 from fairmedl_lite.data.split import Split
 
 NUMBER = 5
@@ -33,7 +35,7 @@ def cluster_levels(train):
     return np.log((table["sum"] + 0.5) / (table["size"] - table["sum"] + 0.5))
 
 
-def add_probes(data, *, seed, noise=NOISE):
+def add_probes(data: Split, *, seed: int, noise: float = NOISE) -> Split:
     """Add five probes to every part of a split: the level of the row's cluster, and noise.
 
     A probe knows nothing of the row. Levels come from training rows; nobody knows that of an
@@ -51,6 +53,11 @@ def add_probes(data, *, seed, noise=NOISE):
 
     Raises:
         ValueError: If x has such columns already.
+
+    Example:
+        >>> parts = split(simulate_linear(seed=0).data, unseen_clusters=0.2, seed=0)
+        >>> add_probes(parts, seed=0).train.x.columns.tolist()
+        ['x1', 'x2', 'probe_1', 'probe_2', 'probe_3', 'probe_4', 'probe_5']
     """
     levels = cluster_levels(data.train)
     return Split(
@@ -61,7 +68,16 @@ def add_probes(data, *, seed, noise=NOISE):
     )
 
 
-def importance(model, data, blocks, *, seed, times=PERMUTATIONS, effects="mixed", unseen="fixed"):
+def importance(
+    model,
+    data: ClusteredData,
+    blocks: dict,
+    *,
+    seed: int | Sequence[int],
+    times: int = PERMUTATIONS,
+    effects: str = "mixed",
+    unseen: str = "fixed",
+) -> pd.DataFrame:
     """How much worse a fitted model gets when blocks of columns are permuted over the rows.
 
     Columns of one block move together. Permuted one by one, columns that repeat each other
@@ -82,6 +98,15 @@ def importance(model, data, blocks, *, seed, times=PERMUTATIONS, effects="mixed"
 
     Raises:
         ValueError: If a block names columns that x has not.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> data = simulate_linear(seed=0).data
+        >>> model = SimpleNamespace(predict=lambda x, **options: x["x1"])  # it reads one column
+        >>> importance(model, data, {"first": ["x1"], "second": ["x2"]}, seed=0)[["block", "rank"]]
+            block  rank
+        0   first   1.0
+        1  second   2.0
     """
     absent = sorted({name for columns in blocks.values() for name in columns} - set(data.x))
     if absent:
@@ -101,7 +126,9 @@ def importance(model, data, blocks, *, seed, times=PERMUTATIONS, effects="mixed"
     return table.assign(rank=table["importance"].rank(ascending=False))
 
 
-def probe_report(model, data, *, seed, draws=DRAWS, times=PERMUTATIONS):
+def probe_report(
+    model, data: Split, *, seed: int, draws: int = DRAWS, times: int = PERMUTATIONS
+) -> pd.DataFrame:
     """Fit a model without and with probes: what it makes of them, and what they cost.
 
     Args:
@@ -119,6 +146,13 @@ def probe_report(model, data, *, seed, draws=DRAWS, times=PERMUTATIONS):
         - `importance`: of each column alone on seen clusters, and of the five `probes` together;
         - `rank`: of the `probes` together among them and the other columns, and of the
           `best single probe` among all columns.
+
+    Example:
+        >>> parts = split(simulate_linear(seed=0).data, unseen_clusters=0.2, seed=0)
+        >>> model = ladder(FairMEDLRegressor, epochs=1)["NNet"]
+        >>> report = probe_report(model, parts, seed=0)
+        >>> report.loc[report["probes"] == "change", ["part", "metric"]].to_numpy().tolist()
+        [['seen', 'mse'], ['unseen', 'mse']]
     """
     probed, levels = add_probes(data, seed=seed), cluster_levels(data.train)
     plain, fitted = (_fitted(model, part.train, seed) for part in (data, probed))
