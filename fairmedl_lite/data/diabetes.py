@@ -120,9 +120,8 @@ def load_diabetes_hospital(
         >>> data = load_diabetes_hospital()  # doctest: +SKIP
         >>> data.clusters.nunique()  # doctest: +SKIP
         28
-        >>> patients = data.x.index.get_level_values("patient")  # doctest: +SKIP
-        >>> split(data, unseen_clusters=0.2, seed=0, keep_together=patients)  # doctest: +SKIP
-        Split(train ..., validation ..., test_seen ..., test_unseen ... rows)
+        >>> data.x.index.get_level_values("patient").is_unique  # doctest: +SKIP
+        False
     """
     check_choice("clusters", clusters, ("specialty", "patient"))
     table = _diabetes_table()

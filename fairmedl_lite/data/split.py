@@ -74,6 +74,10 @@ def split(
         >>> data = simulate_linear(clusters=5, rows=10, seed=0).data
         >>> split(data, unseen_clusters=["c04"], seed=0)
         Split(train 24, validation 8, test_seen 8, test_unseen 10 rows)
+        >>> patients = np.arange(50) // 2  # of two rows each
+        >>> parts = split(data, unseen_clusters=0, seed=0, keep_together=patients)
+        >>> set(patients[parts.train.x.index]) & set(patients[parts.test_seen.x.index])
+        set()
     """
     unseen = _choose_unseen(data.clusters, unseen_clusters, np.random.default_rng(seed))
     is_unseen = data.clusters.isin(unseen).to_numpy()

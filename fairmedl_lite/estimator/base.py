@@ -2,8 +2,10 @@
 
 import inspect
 import random
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Self
 
 import numpy as np
 from scipy.stats import entropy
@@ -79,20 +81,20 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
 
     def __init__(
         self,
-        hidden=(64, 32, 16),
-        random_effects="slopes",
-        cluster_adversary=0.1,
-        cluster_adversary_reads="activations",
-        fairness=1.0,
-        fairness_on=("fixed", "mixed"),
-        debias="adversary",
-        within_between=(),
-        cluster_predictor=False,
-        epochs=None,
-        batch_size=None,
-        learning_rate=None,
-        fixed_loss=None,
-        seed=0,
+        hidden: Sequence[int] = (64, 32, 16),
+        random_effects: str | Sequence[str] | dict | None = "slopes",
+        cluster_adversary: float = 0.1,
+        cluster_adversary_reads: str = "activations",
+        fairness: float = 1.0,
+        fairness_on: Sequence[str] = ("fixed", "mixed"),
+        debias: str = "adversary",
+        within_between: Sequence[str] = (),
+        cluster_predictor: bool = False,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        fixed_loss: float | None = None,
+        seed: int = 0,
     ):
         self.hidden = hidden
         self.random_effects = random_effects
@@ -109,7 +111,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         self.fixed_loss = fixed_loss
         self.seed = seed
 
-    def fit(self, X, y, *, clusters=None, sensitive_features=None, sample_weight=None):
+    def fit(self, X, y, *, clusters=None, sensitive_features=None, sample_weight=None) -> Self:
         """Learn the encoding, the fixed effects and the random effects.
 
         Args:
@@ -223,11 +225,12 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
 
 
 def _joined(own, shared):
-    """A docstring that goes on with a shared one, but for its first paragraph."""
+    """A docstring that goes on with a shared one, but for its first paragraph, to its example."""
     if not own or not shared:  # python -OO keeps none
         return own
+    start, mark, example = inspect.cleandoc(own).partition("\n\nExample:")
     _, rest = inspect.cleandoc(shared).split("\n\n", 1)
-    return f"{inspect.cleandoc(own)}\n\n{rest}\n"
+    return f"{start}\n\n{rest}{mark}{example}\n"
 
 
 @contextmanager

@@ -22,17 +22,17 @@ class Describing:
     """The part of an estimator that sums up what was learned."""
 
     @property
-    def intercept_(self):
+    def intercept_(self) -> float:
         """The intercept, in the units of the data. Linear models have one."""
         return float(self.fixed_effects_["estimate"].iloc[0])
 
     @property
-    def coef_(self):
+    def coef_(self) -> pd.Series:
         """Series of the coefficient of each term, in the units of the data."""
         table = self.fixed_effects_.set_index("term")["estimate"].iloc[1:]
         return table.rename("coefficient").rename_axis(None)
 
-    def summary(self):
+    def summary(self) -> str:
         """What a reader of a mixed model's summary looks for, as text.
 
         The log likelihood's lower bound (ELBO), the variance components with the number of

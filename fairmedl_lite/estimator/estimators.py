@@ -11,16 +11,27 @@ from fairmedl_lite.estimator.predicting import EFFECTS
 
 
 class FairMEDLClassifier(ClassifierMixin, FairMEDLEstimator):
-    """Fair MEDL for a two-class outcome and rows in clusters (arXiv 2310.03146)."""
+    """Fair MEDL for a two-class outcome and rows in clusters (arXiv 2310.03146).
+
+    Example:
+        >>> data = simulate_hiring(firms=4, rows=25, seed=0).data
+        >>> model = FairMEDLClassifier(hidden=(4,), epochs=1)
+        >>> model.fit(data.x, data.y, clusters=data.clusters, sensitive_features=data.sensitive)
+        FairMEDLClassifier(epochs=1, hidden=(4,))
+        >>> model.predict_proba(data.x, clusters=data.clusters).shape
+        (100, 2)
+        >>> model.cluster_effects(data.x, clusters=data.clusters)["cluster"].tolist()
+        ['f00', 'f01', 'f02', 'f03']
+    """
 
     _outcome = Binary
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:
         """Array of the two classes, the positive one last."""
         return self.outcome_.classes
 
-    def predict_proba(self, X, *, clusters=None, effects="mixed", unseen=None):
+    def predict_proba(self, X, *, clusters=None, effects="mixed", unseen=None) -> np.ndarray:
         """Probabilities of the two classes.
 
         Two of them are for a cluster one knows nothing of. `effects="fixed"` is the probability
@@ -52,7 +63,7 @@ class FairMEDLClassifier(ClassifierMixin, FairMEDLEstimator):
         positive = self.outcome_.probability(link, scale)
         return np.column_stack([1 - positive, positive])
 
-    def predict(self, X, *, clusters=None, effects="mixed", unseen=None):
+    def predict(self, X, *, clusters=None, effects="mixed", unseen=None) -> np.ndarray:
         """The likelier class of each row: threshold 0.5. Arguments as in `predict_proba`."""
         positive = self.predict_proba(X, clusters=clusters, effects=effects, unseen=unseen)[:, 1]
         return self.classes_[(positive >= 0.5).astype(int)]
@@ -68,16 +79,26 @@ class FairMEDLRegressor(RegressorMixin, FairMEDLEstimator):
 
     The outcome is Gaussian, with a learned residual scale. It is standardised for the fit; all
     that is returned is in its own units.
+
+    Example:
+        >>> data = simulate_linear(clusters=4, rows=25, seed=0).data
+        >>> linear = {"hidden": (), "cluster_adversary": 0, "fairness": 0}
+        >>> model = FairMEDLRegressor(random_effects="intercept", **linear, epochs=1)
+        >>> fitted = model.fit(data.x, data.y, clusters=data.clusters)
+        >>> model.coef_.index.tolist(), model.variance_components_["variable"].tolist()
+        (['x1', 'x2'], ['cluster', 'residual'])
+        >>> model.predict(data.x, unseen="fixed").shape
+        (100,)
     """
 
     _outcome = Continuous
 
     @property
-    def residual_sd_(self):
+    def residual_sd_(self) -> float:
         """Standard deviation of the residual, in the units of y."""
         return self.outcome_.residual_sd
 
-    def predict(self, X, *, clusters=None, effects="mixed", unseen=None):
+    def predict(self, X, *, clusters=None, effects="mixed", unseen=None) -> np.ndarray:
         """The expected outcome.
 
         Args:
@@ -108,7 +129,7 @@ class FairMEDLRegressor(RegressorMixin, FairMEDLEstimator):
         return r2_score(y, predicted, sample_weight=sample_weight)
 
 
-def ladder(kind=FairMEDLClassifier, **settings):
+def ladder(kind: type = FairMEDLClassifier, **settings) -> dict:
     """The paper's ladder of ablations: six settings of one class.
 
     Args:
@@ -118,6 +139,13 @@ def ladder(kind=FairMEDLClassifier, **settings):
 
     Returns:
         Dictionary of name to unfitted estimator, from NNet to Fair MEDL-NNet.
+
+    Example:
+        >>> rungs = ladder(FairMEDLRegressor, epochs=10)
+        >>> list(rungs)
+        ['NNet', 'Fair NNet', 'DA-NNet', 'Fair DA-NNet', 'MEDL-NNet', 'Fair MEDL-NNet']
+        >>> rungs["NNet"].random_effects, rungs["MEDL-NNet"].random_effects
+        (None, 'slopes')
     """
     off = {"random_effects": None, "cluster_adversary": 0, "fairness": 0}
     rungs = {

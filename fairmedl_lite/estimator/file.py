@@ -3,6 +3,8 @@
 import io
 import json
 import zipfile
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -27,7 +29,7 @@ LEARNED = (
 class Saving:
     """The part of an estimator that writes it to a file, and reads it."""
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the fitted model to one file: a zip of JSON and arrays.
 
         Args:
@@ -49,7 +51,7 @@ class Saving:
         write(path, description, weights)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> Self:
         """Read a model that `save` wrote. Nothing in the file is run.
 
         Args:

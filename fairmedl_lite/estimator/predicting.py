@@ -16,7 +16,7 @@ UNSEEN = (None, "fixed", "prior", "predict", "shuffled")
 class Predicting:
     """The part of an estimator that reads new rows, of seen and of new clusters."""
 
-    def cluster_effects(self, X, *, clusters, variable=None, level=0.9):
+    def cluster_effects(self, X, *, clusters, variable=None, level=0.9) -> pd.DataFrame:
         """The random effect of each cluster, averaged over its rows, with a posterior interval.
 
         The interval leaves out that the fixed effects are estimated too.
@@ -50,7 +50,7 @@ class Predicting:
             }
         )
 
-    def posterior_draws(self, X, *, clusters=None, unseen=None, draws=1000, seed=0):
+    def posterior_draws(self, X, *, clusters=None, unseen=None, draws=1000, seed=0) -> np.ndarray:
         """Draws of each row's prediction on the link scale; rows of one cluster share an effect.
 
         Args:
@@ -109,7 +109,7 @@ class Predicting:
         low, high = np.quantile(self.outcome_.draws(drawn, seed), ends, axis=0)
         return pd.DataFrame({"low": low, "high": high})
 
-    def membership(self, X, *, clusters=None, variable=None):
+    def membership(self, X, *, clusters=None, variable=None) -> pd.DataFrame:
         """How the cluster predictor shares each row out over the seen clusters.
 
         Args:

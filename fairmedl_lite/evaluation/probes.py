@@ -150,7 +150,7 @@ def probe_report(
     Example:
         >>> parts = split(simulate_linear(seed=0).data, unseen_clusters=0.2, seed=0)
         >>> model = ladder(FairMEDLRegressor, epochs=1)["NNet"]
-        >>> report = probe_report(model, parts, seed=0)
+        >>> report = probe_report(model, parts, seed=0, draws=2, times=1)
         >>> report.loc[report["probes"] == "change", ["part", "metric"]].to_numpy().tolist()
         [['seen', 'mse'], ['unseen', 'mse']]
     """

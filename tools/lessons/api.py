@@ -13,7 +13,8 @@ The library
 ===========
 
 What ``from fairmedl_lite import ...`` offers, by the room it lives in. Everything here is the
-library's own documentation: ``help(name)`` shows the same."""
+library's own documentation: ``help(name)`` shows the same. Each example has imported the names of
+the library that it uses, numpy as ``np`` and pandas as ``pd``."""
 PROPERTIES = (property, cached_property)
 METHODS = (FunctionType, classmethod, staticmethod, *PROPERTIES)
 # A colon in the first line of these would be read as the end of a type.
