@@ -24,13 +24,7 @@ def check_rows(**parts):
 
 
 def check_choice(name, value, choices):
-    """Raise if an option is none of its words.
-
-    Args:
-        name: The option.
-        value: What was received.
-        choices: What is allowed.
-    """
+    """Raise if an option's value is none of the choices."""
     if not any(value is choice or value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {list(choices)}. Received: {value!r}.")
 

@@ -48,14 +48,11 @@ class ClusterIndex:
 
     @classmethod
     def learn(cls, table, needed):
-        """Learn the clusters of training rows.
+        """Learn the clusters of training rows; a variable of a single one is an error.
 
         Args:
             table: DataFrame of shape `(rows, variables)`.
             needed: Strings. What the clusters are needed for, to say so in an error.
-
-        Raises:
-            ValueError: If a variable has a single cluster.
         """
         labels = {variable: pd.Index(np.unique(table[variable])) for variable in table}
         for variable, found in labels.items():
@@ -81,9 +78,6 @@ class ClusterIndex:
 
         Returns:
             Tuple of int32 arrays of shape `(rows,)`, one for each cluster variable.
-
-        Raises:
-            ValueError: If cluster variables are missing, or labels are.
         """
         if clusters is None:
             return tuple(np.full(rows, -1, dtype="int32") for _ in self.labels)
@@ -94,11 +88,7 @@ class ClusterIndex:
         )
 
     def named(self, table):
-        """Return the table with the learned names of the cluster variables.
-
-        Args:
-            table: What `cluster_table` returned. A single variable may have any name.
-        """
+        """The table with the learned names of its variables; a single one may have any name."""
         if len(self.labels) == table.shape[1] == 1:
             return table.set_axis(list(self.labels), axis=1)
         absent = [variable for variable in self.labels if variable not in table]
@@ -127,16 +117,7 @@ class ClusterMeans:
 
     @classmethod
     def learn(cls, x, table, columns):
-        """Learn the means of training rows.
-
-        Args:
-            x: DataFrame of shape `(rows, columns)`.
-            table: DataFrame of shape `(rows, variables)`.
-            columns: Names of columns of x.
-
-        Raises:
-            ValueError: If a column is not there, is no number, or has missing values.
-        """
+        """Learn the means of training rows, of columns that must be numbers, none missing."""
         bad = [
             name
             for name in columns
@@ -150,15 +131,7 @@ class ClusterMeans:
         return cls(columns, {variable: _means(x, table[variable], columns) for variable in table})
 
     def add(self, x, clusters):
-        """Return x with the clusters' means beside it; of a new cluster, those of its rows here.
-
-        Args:
-            x: DataFrame of shape `(rows, columns)`.
-            clusters: As in `cluster_table`.
-
-        Raises:
-            ValueError: If no clusters are given.
-        """
+        """Return x with the clusters' means beside it; of a new cluster, those of its rows here."""
         if not self.columns:
             return x
         if clusters is None:

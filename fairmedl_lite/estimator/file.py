@@ -86,16 +86,7 @@ class Saving:
 
 
 def write(path, description, weights):
-    """Write a model file.
-
-    Args:
-        path: Where to write.
-        description: Dictionary of what JSON can hold, and of DataFrames.
-        weights: Dictionary of name to a list of arrays.
-
-    Raises:
-        TypeError: If the description holds something else.
-    """
+    """Write a model file: what JSON can hold and DataFrames, and lists of arrays by name."""
     text = json.dumps({"format": FILE_FORMAT, **description}, default=_to_json)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("model.json", text)
@@ -104,15 +95,9 @@ def write(path, description, weights):
 
 
 def read(path, restore):
-    """Read a model file.
+    """Read a model file, and return what `restore` makes of its description and weights.
 
-    Args:
-        path: The file.
-        restore: Function of description and weights to what is returned.
-
-    Raises:
-        OSError: If there is no such file, or it may not be read.
-        ValueError: If the file is not such a model, or is damaged.
+    What is no such file, or damaged, is a ValueError; what may not be read at all an OSError.
     """
     try:
         with zipfile.ZipFile(path) as file:

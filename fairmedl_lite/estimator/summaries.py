@@ -18,9 +18,6 @@ def coefficient_map(encoder):
     A number's coefficient is that of one unit; a category's is its difference from the first
     category, which the intercept takes in.
 
-    Args:
-        encoder: A fitted `TableEncoder`.
-
     Returns:
         Names of the terms, `intercept` first; array of shape `(terms, 1 + encoded columns)` that
         maps intercept and coefficients; and a mask of the encoded columns (with the intercept)
@@ -52,12 +49,7 @@ def coefficient_map(encoder):
 def effect_map(encoder, columns):
     """How a cluster's effects on encoded columns become effects on the data's own columns.
 
-    Args:
-        encoder: A fitted `TableEncoder`.
-        columns: Integers. The encoded columns on which slopes stand.
-
-    Returns:
-        Names of the effects, `intercept` first, and array of shape `(effects, effects)`.
+    Names of the effects, `intercept` first, and array of shape `(effects, effects)`.
     """
     spread = []
     for learned in encoder.columns.values():
@@ -73,16 +65,8 @@ def effect_map(encoder, columns):
 def posterior_table(layer, matrix, names, labels, rows):
     """Posterior mean and standard deviation of each effect of each cluster.
 
-    Args:
-        layer: A built `RandomEffects`.
-        matrix: Array of shape `(effects shown, effects)`, or one such for each cluster: what is
-            shown, as combinations of the layer's effects.
-        names: Strings. Names of the effects shown.
-        labels: Labels of the clusters.
-        rows: Integers. How many training rows each cluster has.
-
-    Returns:
-        DataFrame with `cluster`, `effect`, `mean`, `sd`, `n`.
+    What is shown are combinations of the layer's effects: a matrix `(effects shown, effects)`, or
+    one such for each cluster. `rows` says how many training rows each cluster has.
     """
     clusters = np.arange(layer.num_clusters, dtype="int32")
     mean, root = (np.asarray(part, "float64") for part in layer.posterior(clusters))
@@ -102,13 +86,8 @@ def posterior_table(layer, matrix, names, labels, rows):
 def variance_table(covariances, variances, residual):
     """Standard deviations, correlations with the intercept, and shares of variance.
 
-    Args:
-        covariances: Dictionary of cluster variable to DataFrame, its effects' covariance.
-        variances: The variance that each variable's effects give a row, averaged over rows.
-        residual: Float. The residual variance.
-
-    Returns:
-        DataFrame with `variable`, `effect`, `sd`, `correlation`, `share`; last, the residual.
+    Of each cluster variable the covariance of its effects, and the variance they give a row on
+    average; and the residual variance, which the last row shows.
     """
     total = float(np.sum(variances)) + residual
     rows = []
@@ -133,9 +112,6 @@ def coefficient_covariance(design, precision, effects):
         precision: Array of shape `(rows,)`. One over the residual variance.
         effects: For each cluster variable the number of each row's cluster, of shape `(rows,)`,
             and its design times the root of the prior's covariance, of shape `(rows, effects)`.
-
-    Returns:
-        Array of shape `(coefficients, coefficients)`.
     """
     weighted = precision[:, None] * design
     information = design.T @ weighted
