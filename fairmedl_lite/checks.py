@@ -134,12 +134,7 @@ def check_values(values, name) -> np.ndarray:
 
 
 def check_labels(labels, name):
-    """Return labels as a Series that has no missing value.
-
-    Args:
-        labels: Array-like of shape `(rows,)`.
-        name: What to call them in the error.
-    """
+    """Return labels as a Series that has no missing value; the name is told in the error."""
     labels = pd.Series(np.asarray(labels), name=name)
     if labels.isna().any():
         raise ValueError(
