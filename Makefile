@@ -27,7 +27,7 @@ define timed
 	&& echo "$(1): $$(cat "$$last") seconds"
 endef
 
-.PHONY: help env course test test-jax lab lessons book browser binder study study-quick release grade address lock clean
+.PHONY: help env course test test-jax lab lessons book browser binder study study-quick release grade address lock every clean
 
 help:
 	@echo "make lab          open JupyterLab on the first lesson"
@@ -45,6 +45,7 @@ help:
 	@echo "make grade        grade a folder: ONLY=03 FROM=submissions"
 	@echo "make address      where a fork lives, in every link: URL=https://github.com/OWNER/NAME"
 	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
+	@echo "make every        each of these but the study, on a clean clone: status and seconds (an hour)"
 	@echo "make clean        remove $(VENV) and build"
 
 env: $(VENV)/package.stamp
@@ -130,6 +131,9 @@ lock: build/uv/bin/uv
 		$(addprefix --no-emit-package ,$(BESIDE)) - -o requirements-gpboost.lock
 	@$(MAKE) env
 	@$(PY) -m tools.repository.environment
+
+every: env
+	@$(PY) -m tools.repository.every
 
 clean:
 	rm -rf $(VENV) build

@@ -5,14 +5,7 @@ import pandas as pd
 
 
 def check_rows(**parts):
-    """Raise if there are no rows, or if parts differ in length.
-
-    Args:
-        **parts: Name and array-like; `None` is passed over.
-
-    Raises:
-        ValueError: If a part is empty or the lengths differ.
-    """
+    """Raise if there are no rows, or if parts differ in length; `None` is passed over."""
     lengths = {name: len(part) for name, part in parts.items() if part is not None}
     if 0 in lengths.values():
         raise ValueError(f"There must be at least one row. Received lengths: {lengths}.")

@@ -15,6 +15,8 @@ def draw_effects(layer, design, ids, labels, *, unseen, membership=None, draws, 
         unseen: What a new cluster gets. `"prior"`: effects drawn from the prior. `"fixed"`: none.
             Otherwise: those of a cluster drawn from its membership, for each row and draw.
         membership: Float array of shape `(new rows, clusters)`, for the last case.
+        draws: Integer.
+        random: A `numpy.random.Generator`.
 
     Returns:
         Float32 array of shape `(draws, rows)`, on the link scale.

@@ -62,10 +62,10 @@ def fit(model, train):
 
 def run_sets(world, name):
     """Rows of world, model, part, figure, set, value; one process compiles a model once."""
-    from fairmedl_lite.model.compiling import compiled_once  # loads the backend
+    from fairmedl_lite.model.compiling import CompiledTwins  # loads the backend
 
     rows = []
-    with compiled_once():
+    with CompiledTwins().shared():
         for seed in SETS:
             truth, parts = simulate(world, seed)
             model = fit(ladder(seed=seed, epochs=EPOCHS)[name], parts.train)

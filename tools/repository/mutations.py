@@ -22,7 +22,7 @@ import pandas as pd
 
 from tools import ROOT
 
-COPIED = ("fairmedl_lite", "tests", "notebooks", "results", "tools", "pyproject.toml")
+COPIED = ("fairmedl_lite", "study", "tests", "notebooks", "results", "tools", "pyproject.toml")
 NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-kernel-startup-timeout=2000")
 
 
