@@ -63,12 +63,16 @@ class Stopping(Execute):
     patience = Instance(Patience, ()).tag(config=True)
     usage, reason = None, ""
 
-    def preprocess_cell(self, cell, resources, index):
-        """Says why the kernel was ended, if a cell could not be stopped."""
+    def preprocess(self, *arguments, **settings):
+        """Runs a notebook; says why its kernel was ended, if a cell could not be stopped."""
         try:
-            return super().preprocess_cell(cell, resources, index)
+            return super().preprocess(*arguments, **settings)
         except DeadKernelError as error:
             raise DeadKernelError(self.reason or str(error)) from error
+        finally:
+            if self.usage:
+                self.usage.stop()
+            self.usage = None
 
     def on_cell_execute(self, **_):
         """Counts anew. The first cell has just got its kernel."""

@@ -17,8 +17,8 @@ PATIENT = {"startup_timeout": HOUR, "iopub_timeout": HOUR}
 class Patience:
     """When a cell is stopped: past CPU seconds, after seconds without any, or past wall seconds.
 
-    A busy machine makes a cell wait, which is not counted, and multiplies its CPU seconds by a few
-    at most. The slowest cell uses a twentieth of these at its worst: what gets there is a loop.
+    A busy machine makes a cell wait, which is not counted, and its CPU seconds grow much less. The
+    slowest cell of the course uses a twentieth of these on such a machine: beyond is only a loop.
     """
 
     cpu: float = 600
