@@ -344,7 +344,7 @@ def test_doubling_all_weights_changes_nothing(full, tiny_pay):
     model = fit(data, y, {"cluster_predictor": True}, sample_weight=np.full(240, 2.0))
     one, other = (each.predict(data.x, clusters=data.clusters) for each in (model, full))
     np.testing.assert_allclose(one, other, rtol=1e-4)
-    assert model.outcome_mean_ == pytest.approx(full.outcome_mean_)
+    assert model.outcome_.centre == pytest.approx(full.outcome_.centre)
 
 
 def test_rows_of_weight_zero_have_no_influence(tiny_pay):
@@ -360,7 +360,7 @@ def test_rows_of_weight_zero_have_no_influence(tiny_pay):
         other.predict(data.x, clusters=data.clusters),
         rtol=1e-5,
     )
-    assert one.outcome_mean_ == pytest.approx(np.average(y, weights=weight))
+    assert one.outcome_.centre == pytest.approx(np.average(y, weights=weight))
 
 
 BAD_OUTCOMES = {

@@ -280,5 +280,5 @@ def test_the_experiments_take_every_method(tiny):
     assert found.pop("thresholds").tolist() == ["own"]
     assert all("youden" in thresholds for thresholds in found)
     effects = table.groupby("model")["effects"].unique().map(set)
-    assert effects["weights"] == {"", "mixed"}
+    assert effects["weights"] == {"mixed"}
     assert effects.get("boosting", {"fixed"}) >= {"fixed"}

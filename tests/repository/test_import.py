@@ -58,3 +58,18 @@ def test_a_missing_backend_says_what_to_install():
     assert done.returncode == 1
     assert "ImportError: Keras found no backend" in done.stderr
     assert "pip install 'fairmedl_lite[cpu]'" in done.stderr and "KERAS_BACKEND=jax" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["FairMEDLClassifier", "FairMEDLRegressor"])
+def test_an_estimator_says_what_it_is_and_then_what_both_share(name):
+    text = getattr(fairmedl_lite, name).__doc__
+    assert text.startswith("Fair MEDL for a ")  # without the indentation that Python 3.13 strips
+    assert "\n\nA weight of 0 leaves a part out" in text
+    assert "\n\nArgs:\n    hidden: Integers." in text and "\n\nAttributes:\n    " in text
+    assert "What the two estimators share" not in text
+
+
+def test_the_estimators_can_be_imported_without_docstrings():
+    command = [sys.executable, "-OO", "-c", "import fairmedl_lite.estimator.estimators"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
