@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
 # nbval knows wall time alone; a cell has its default, 2000 seconds.
+# Two workers, a file at a time each: a process of TensorFlow takes 1 to 2 GB.
+WORKERS ?= 2
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 NBVAL = --nbval-lax --nbval-current-env --nbval-kernel-startup-timeout=2000 --ignore=notebooks/assignments
 EXTRAS = --extra cpu --extra notebooks --extra book --extra classroom --extra test
 # What JAX needs and the environment has.
@@ -67,8 +70,8 @@ course: env
 
 test: env
 	@$(PY) -m ruff check
-	$(call timed,unit tests,$(PY) -m pytest tests)
-	$(call timed,lessons,$(PY) -m pytest $(NBVAL) notebooks)
+	$(call timed,unit tests,$(PY) -m pytest $(SIDE_BY_SIDE) tests)
+	$(call timed,lessons,$(PY) -m pytest $(SIDE_BY_SIDE) $(NBVAL) notebooks)
 
 # JAX stays out of $(VENV): TensorFlow imports it where it finds it, for 100 MB of a lesson's memory.
 build/jax.stamp: requirements-jax.lock $(VENV)/lock.stamp
@@ -77,7 +80,7 @@ build/jax.stamp: requirements-jax.lock $(VENV)/lock.stamp
 	@touch $@
 
 test-jax: env build/jax.stamp
-	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest tests)
+	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest $(SIDE_BY_SIDE) tests)
 
 # GPBoost too stays out of $(VENV): the study alone needs it.
 build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp
