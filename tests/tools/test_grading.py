@@ -14,20 +14,31 @@ pytest.importorskip("nbgrader")
 if sys.platform == "win32":
     pytest.skip("grading is made for Linux and macOS", allow_module_level=True)
 
+import instant_study as instant
+from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_grade, is_locked, is_solution
 
 from tools.classroom import grading, items, submission
 from tools.lessons import assignments
 from tools.lessons.sources import ROOT
-from tools.lessons.watching import Patience
+from tools.lessons.watching import PATIENT, Patience
 
 NAMES = assignments.names()
 FIRST = NAMES[0]
 LOOP = "import time\nwhile True:\n    time.sleep(1)"
-PATIENT = submission.Limits(idle=20)
+LIMITS = submission.Limits(idle=20)
+
+
+def read(name):
+    """The source of an assignment; the one with a study has one that takes no time."""
+    return instant.read() if name == instant.NAME else assignments.read(name)
+
+
+def grade_id(cell):
+    return cell.metadata.nbgrader.grade_id
 
 
 def solutions(name):
@@ -53,11 +64,16 @@ def name(request):
 
 
 @pytest.fixture(scope="module")
-def course(name, tmp_path_factory):
-    """The release and the instructor's version."""
-    course = tmp_path_factory.mktemp("course")
-    grading.release(name, course)
-    return course
+def folder(tmp_path_factory):
+    """One course for all assignments: nbgrader takes seconds to make its database."""
+    return tmp_path_factory.mktemp("course")
+
+
+@pytest.fixture(scope="module")
+def course(name, folder):
+    """The release and the instructor's version. The networks are trained in the guide's test."""
+    instant.release(folder) if name == instant.NAME else grading.release(name, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +82,17 @@ def release(name, course):
 
 
 @pytest.fixture(scope="module")
-def graded(name, course, release, tmp_path_factory):
-    """The table of a class: nothing done and tests changed, each wrong answer, and odd cases."""
+def answers(name):
+    """What wrong students answer: the solution, but for the question that one has in mind."""
+    return [
+        solutions(name) | {asked: one["code"] for asked, one in wrong.items() if one}
+        for wrong in assignments.wrong_submissions(name)
+    ]
+
+
+@pytest.fixture(scope="module")
+def graded(name, course, release, answers, tmp_path_factory):
+    """The table of a class: nothing done and tests changed, a wrong answer, and odd cases."""
     folder = tmp_path_factory.mktemp("submissions")
 
     def hand_in(student, answers, change=None, file=name):
@@ -79,17 +104,47 @@ def graded(name, course, release, tmp_path_factory):
         nbformat.write(notebook, folder / student / f"{file}.ipynb")
 
     hand_in("untouched", {}, tamper)
-    for number, wrong in enumerate(assignments.wrong_submissions(name)):
-        answers = {asked: one["code"] for asked, one in wrong.items() if one}
-        # The tests that the first one deletes are put back; the second one renames the file.
-        change, file = (delete_tests if number == 0 else None), "copy" if number == 1 else name
-        hand_in(f"wrong {number}", solutions(name) | answers, change, file)
+    # The tests that the first one deletes are put back, and the file has another name.
+    hand_in("wrong 0", answers[0], delete_tests, "copy")
     if name == FIRST:
+        for number, wrong in enumerate(answers[1:], start=1):
+            hand_in(f"wrong {number}", wrong)
         first = next(iter(assignments.wrong_answers(name)))
         hand_in("loop", solutions(name) | {first: LOOP})
         (folder / "empty").mkdir()
         (folder / "broken.ipynb").write_text('{"cells": [')
-    return grading.grade(name, folder, course, PATIENT).set_index(["student", "question"])
+    return grading.grade(name, folder, course, LIMITS).set_index(["student", "question"])
+
+
+@pytest.fixture(scope="module")
+def tested(name, course, release, answers):
+    """What each wrong submission earns, as all of them run in one kernel, one after the other.
+
+    That it is what nbgrader gives them is tested too; a kernel each would take minutes.
+    """
+    source = {grade_id(cell): cell.source for cell in read(name).cells if is_locked(cell)}
+    notebooks = []
+    for answer in answers:
+        notebooks.append(deepcopy(release))
+        assignments.answer(notebooks[-1], answer)
+        for cell in filter(is_locked, notebooks[-1].cells):
+            cell.source = source[grade_id(cell)]
+    execute_in_turn(notebooks, course)
+    wrong = assignments.wrong_answers(name)
+    named = {asked: [one["misconception"] for one in answers] for asked, answers in wrong.items()}
+    return [submission.marks(notebook, named) for notebook in notebooks]
+
+
+def execute_in_turn(notebooks, folder):
+    """Before each notebook the kernel forgets everything but the modules that it has loaded."""
+    cells = []
+    for number, notebook in enumerate(notebooks):
+        for cell in notebook.cells:
+            cell.id = f"{number}-{cell.id}"
+        cells += [new_code_cell("%reset -f"), *notebook.cells]
+    options = PATIENT | {"timeout": None, "extra_arguments": grading.KERNEL, "allow_errors": True}
+    options["resources"] = {"metadata": {"path": str(folder)}}
+    NotebookClient(new_notebook(cells=cells), kernel_name="python3", **options).execute()
 
 
 def of_code(table):
@@ -142,22 +197,35 @@ def test_untouched_release_gets_nothing_though_its_tests_were_changed(graded):
     assert rows["max"].max() < 100
 
 
-def test_each_wrong_answer_loses_its_points_and_is_named(name, graded):
-    for number, wrong in enumerate(assignments.wrong_submissions(name)):
+def test_each_wrong_answer_loses_its_points_and_is_named(name, tested):
+    for wrong, rows in zip(assignments.wrong_submissions(name), tested, strict=True):
         for asked, one in wrong.items():
-            row, expected = graded.loc[(f"wrong {number}", asked)], one or {"loses": 0}
+            row, expected = rows[asked], one or {"loses": 0}
             assert row["max"] - row["points"] == expected["loses"], (asked, one, row["reason"])
             assert row["misconception"] == expected.get("misconception", ""), row["reason"]
 
 
+def test_nbgrader_gives_a_wrong_submission_the_same(name, graded, tested):
+    for number, rows in enumerate(tested if name == FIRST else tested[:1]):
+        found = graded.loc[f"wrong {number}"]
+        assert found.index.tolist() == list(rows)
+        for (_, row), expected in zip(found.iterrows(), rows.values(), strict=True):
+            assert row["points"] == pytest.approx(expected["points"], nan_ok=True)
+            assert row[["max", "misconception"]].to_dict().items() <= expected.items()
+            assert row["reason"].endswith(expected["reason"])
+
+
 def test_what_was_mended_is_told(graded):
-    assert graded.loc["wrong 0", "reason"].str.contains("put back: .*-hidden").all()
-    assert graded.loc["wrong 1", "reason"].str.startswith("handed in as copy.ipynb").all()
+    reasons = graded.loc["wrong 0", "reason"]
+    assert reasons.str.contains("put back: .*-hidden").all()
+    assert reasons.str.startswith("handed in as copy.ipynb").all()
 
 
-def test_written_answer_waits_for_a_person(graded):
-    written = graded.loc["wrong 2"].iloc[-1]
+def test_written_answer_waits_for_a_person(graded, tested):
+    *_, written = tested[2].values()
     assert pd.isna(written["points"]) and written["reason"] == "to be graded by hand"
+    written = graded.loc["wrong 0"].iloc[-1]
+    assert pd.isna(written["points"]) and written["reason"].endswith("; to be graded by hand")
 
 
 @pytest.mark.parametrize("name", [FIRST], indirect=True)

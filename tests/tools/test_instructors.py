@@ -26,7 +26,7 @@ GUIDE = ROOT / "docs" / "instructors.md"
 ADDRESS = address()
 MOVE = "make address URL="
 LESSONS = sorted(path.stem for path in sources.NOTEBOOKS.glob("[0-9]*.ipynb"))
-NAME = "03_measuring_fairness"
+NAME, STUDY = "03_measuring_fairness", "07_evaluation"
 PROGRAMS = {"cd", "cp", "docker", "export", "git", "jupyter", "make", "mkdir", "mv", "nbgrader"}
 PROGRAMS |= {"pip", "podman", "py", "python", "python3", "rm", "source", "sudo", "uv"}
 PROGRAMS |= {"tljh-config"}
@@ -191,14 +191,16 @@ def test_commands_do_what_the_guide_says(done):
     assert re.search(r"^07_evaluation +ok", told, re.M) and f"{NAME}: see release/" in told
     for page in ("instructors", "lesson_by_lesson", f"slides/{NAME}"):
         assert (clone / "build" / "book" / f"{page}.html").exists()
-    rows = pd.read_csv(clone / "classroom" / "gradebook.csv").set_index(["student", "question"])
-    rows, code = rows[rows["assignment"] == NAME], list(assignments.wrong_answers(NAME))
+    whole = pd.read_csv(clone / "classroom" / "gradebook.csv").set_index(["student", "question"])
+    rows, code = whole[whole["assignment"] == NAME], list(assignments.wrong_answers(NAME))
     ann, ben = rows.loc["ann"].loc[code], rows.loc["ben"].loc[code]
     assert (ann["points"] == ann["max"]).all() and (ben["points"] == 0).all()
     assert rows.loc["ann"].drop(code)["points"].isna().all()
     for student in ("ann", "ben"):
         assert (clone / "classroom" / "feedback" / student / NAME / f"{NAME}.html").exists()
     assert "<img alt=" in (clone / "classroom" / "items.html").read_text()
+    study = whole[whole["assignment"] == STUDY].drop("letter", level="question")
+    assert len(study) == 6 and (study["points"] == study["max"]).all()
     assert (pd.read_csv(clone / "classroom" / "pooled.csv")["students"] == 2).all()
     assert list((clone / "build" / "hub").rglob("kernel.json"))
 

@@ -12,31 +12,15 @@ pytest.importorskip("nbgrader")
 if sys.platform == "win32":
     pytest.skip("grading is made for Linux and macOS", allow_module_level=True)
 
+import instant_study as instant
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbgrader.utils import is_solution
 
 from tools.classroom import grading, pool
 from tools.lessons import assignments
 
-NAME = "07_evaluation"
+NAME = instant.NAME
 AUROC, SPREAD = pool.FIGURES.values()
-LADDER = "rungs = ladder(epochs=6, learning_rate=0.003)"
-INSTANT = """from fairmedl_lite.evaluation.baselines import Method
-
-    class Instant(Method):
-        random_effects = "intercept"
-
-        def __init__(self, bonus=0.0, seed=0):
-            self.bonus, self.seed = bonus, seed
-
-        def _learn(self, *rows):
-            pass
-
-        def _positive(self, X, clusters, effects, unseen):
-            link = X["education_num"] + X["age"] / 20 - 13 + self.bonus * (X["sex"] == "Male")
-            return 1 / (1 + np.exp(-link))
-
-    rungs = {PLAIN: Instant(bonus=3.0), FAIR: Instant()}"""
 FAKE = "from IPython.display import display\ndisplay({'text/csv': 'seed\\n9'}, raw=True)\n"
 
 
@@ -137,16 +121,7 @@ def test_an_assignment_without_a_study_is_refused(tmp_path):
 def graded_class(tmp_path_factory):
     """A course whose two models learn in no time, with graded students."""
     course, folder = (tmp_path_factory.mktemp(name) for name in ("course", "submissions"))
-    source = assignments.read(NAME)
-    given = next(
-        c for c in source.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "given"
-    )
-    assert LADDER in given.source
-    given.source = given.source.replace(LADDER, INSTANT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assignments, "read", lambda name: deepcopy(source))
-        grading.release(NAME, course)
-    release = nbformat.read(course / "release" / NAME / f"{NAME}.ipynb", as_version=4)
+    source, release = instant.read(), instant.release(course)
     solutions = {c.metadata.nbgrader.grade_id: c.source for c in source.cells if is_solution(c)}
     for student, number in {"ann": "SEED = 1", "ben": f"{FAKE}SEED = 2", "cem": "SEED = 1"}.items():
         notebook = deepcopy(release)
