@@ -48,7 +48,7 @@ help:
 	@echo "make grade        grade a folder: ONLY=03 FROM=submissions"
 	@echo "make address      where a fork lives, in every link: URL=https://github.com/OWNER/NAME"
 	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
-	@echo "make every        each of these but the study, on a clean clone: status and seconds (an hour)"
+	@echo "make every        each of these but the study, on a clean clone: status and seconds (long)"
 	@echo "make clean        remove $(VENV) and build"
 
 env: $(VENV)/package.stamp

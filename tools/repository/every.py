@@ -1,6 +1,6 @@
 """Runs every target of `make help` but the study on a clean clone, and tells how each ended.
 
-    python -m tools.repository.every                  # about an hour on two idle cores
+    python -m tools.repository.every                  # all, one after the other
     python -m tools.repository.every --only test-jax  # some of them, in the same clone
 
 What is too dear for each change is run by this one command: see CONTRIBUTING. A target that waits
