@@ -1,7 +1,11 @@
 """Checks of what may not come in: bad input never becomes a silent wrong number."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
+
+SURVEY = 10  # mean weight above which it is hardly the number of rows that are alike
 
 
 def check_rows(**parts):
@@ -23,13 +27,16 @@ def check_choice(name, value, choices):
 
 
 def check_weights(sample_weight):
-    """Return finite, non-negative weights, scaled to a mean of 1.
+    """Return finite, non-negative weights. A weight of 2 counts as two rows.
 
     Args:
         sample_weight: Array-like of shape `(rows,)`, or `None`, which is passed on.
 
     Raises:
         ValueError: If a weight is negative, missing or infinite, or if all are zero.
+
+    Warns:
+        UserWarning: If their mean is so large that they look like a survey's.
     """
     if sample_weight is None:
         return None
@@ -41,7 +48,15 @@ def check_weights(sample_weight):
             f"Received: {int(bad.sum())} weights that are negative, missing or infinite, "
             f"and a sum of {weights[~bad].sum()}."
         )
-    return (weights / weights.mean()).astype("float32")
+    if weights.mean() > SURVEY:
+        warnings.warn(
+            f"sample_weight has a mean of {weights.mean():.4g}, and each row counts as so many: "
+            "standard errors become as small as if they had all been seen. Divide a survey's "
+            "weights by their mean.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return weights
 
 
 def check_binary(y):

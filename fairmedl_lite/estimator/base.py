@@ -2,14 +2,17 @@
 
 import inspect
 import random
+import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Self
 
 import numpy as np
+import pandas as pd
 from scipy.stats import entropy
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import checks
 from fairmedl_lite.estimator.describing import Describing
@@ -17,7 +20,14 @@ from fairmedl_lite.estimator.encoding import as_table
 from fairmedl_lite.estimator.file import Saving
 from fairmedl_lite.estimator.predicting import Predicting
 from fairmedl_lite.estimator.rows import Rows
-from fairmedl_lite.estimator.settings import NEED_CLUSTERS, check_settings, model_settings
+from fairmedl_lite.estimator.settings import (
+    NEED_CLUSTERS,
+    check_settings,
+    has_exact_fit,
+    model_settings,
+)
+from fairmedl_lite.estimator.summaries import identified
+from fairmedl_lite.estimator.verdict import verdict
 from fairmedl_lite.model.cells import Cells
 
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
@@ -27,8 +37,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
     """What the two estimators share. Their documentation goes on with what follows.
 
     A weight of 0 leaves a part out: `ladder` gives the paper's six ablations. `hidden=()` with
-    both adversaries left out is the linear mixed model of the statistics textbooks, fitted by
-    (variational) maximum likelihood.
+    both adversaries left out is the linear mixed model of the statistics textbooks, and is
+    fitted exactly: by maximum likelihood, of a 0/1 outcome by the maximum of its variational bound.
 
     Args:
         hidden: Integers. Units of the hidden layers; `()` makes the fixed effects linear.
@@ -52,10 +62,13 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
             1978). The coefficient of the column is then the one within clusters, also where the
             random effects go along with it.
         cluster_predictor: Whether to train a cluster predictor, for `unseen="predict"`.
-        epochs: Integer, or `None` to train until converged: at least 20 epochs and 1,600 steps.
+        epochs: Integer, or `None` to train until converged: at least 20 epochs and 1,600 steps. A
+            linear model with any of these three given is trained by steps too, not exactly.
         batch_size: Integer, rows of a step. `None`: 256, or for a linear model 8,192.
         learning_rate: Float, Adam's before it is lowered. `None`: .001, or for a linear model .006.
         fixed_loss: Float lam_F. `None` is 1 with an adversary and 0 without one.
+        reml: Whether an exact fit of a continuous outcome maximises the restricted likelihood,
+            whose variances are not too small where there are few clusters.
         seed: Integer. The same seed gives the same model.
 
     Attributes:
@@ -70,7 +83,10 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         effect_covariances_: For each cluster variable a DataFrame, the covariance of its effects.
         coef_, intercept_: With `hidden=()`: coefficients in the units of the data. A category's
             is its difference from the first one. `fixed_effects_` has their standard errors too.
-        history_: Every term of the loss by epoch.
+        history_: Every term of the loss by epoch; of an exact fit minus the log likelihood a row,
+            by step of the search.
+        verdict_: Dictionary of what `summary` says of the fit: "converged" or "not converged",
+            "singular", "separated" and "aliased" where it is so, with what to do.
         chance_levels_: What an adversary that learns nothing would reach: one at its chance
             level has been beaten, or has collapsed.
     """
@@ -94,6 +110,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         batch_size: int | None = None,
         learning_rate: float | None = None,
         fixed_loss: float | None = None,
+        reml: bool = False,
         seed: int = 0,
     ):
         self.hidden = hidden
@@ -109,6 +126,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.fixed_loss = fixed_loss
+        self.reml = reml
         self.seed = seed
 
     def fit(self, X, y, *, clusters=None, sensitive_features=None, sample_weight=None) -> Self:
@@ -120,7 +138,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
             clusters: Series of shape `(rows,)`, or DataFrame with a column for each of several
                 cluster variables, crossed or nested. Needed by every part but the plain network.
             sensitive_features: DataFrame of shape `(rows, attributes)`. Needed if `fairness > 0`.
-            sample_weight: Array of shape `(rows,)`, zero or more.
+            sample_weight: Array of shape `(rows,)`, zero or more. A weight of 2 counts as two
+                rows that are alike.
 
         Returns:
             The fitted estimator.
@@ -139,18 +158,22 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         x, ids = self._learn_rows(X, clusters)
         cells = self._learn_cells(sensitive_features, outcome, sample_weight)
         with _seeded(self.seed):
-            self._assemble(model_settings(self, outcome, cells))
+            self._assemble(model_settings(self, outcome, cells, sample_weight))
             targets = {"outcome": outcome[:, None]}
             if cells is not None:
                 self.model_.debiasing.learn(cells)
                 targets["cells"] = cells.codes
-            data = {"x": x, "clusters": ids}
-            self.history_ = self._train(self.model_, data, targets, sample_weight)
+            exact = self._fit_exactly(x, ids, outcome, sample_weight)
+            if exact is None:
+                data = {"x": x, "clusters": ids}
+                self.history_ = self._train(self.model_, data, targets, sample_weight)
             for predictor, labels in zip(self.cluster_predictors_, ids, strict=False):
                 self._train(predictor, x, labels, sample_weight, PREDICTOR_LOSS)
         self.outcome_.set_noise(self.model_.family.noise())
         self.chance_levels_ = self._chance_levels(ids, cells, sample_weight)
-        self._summarise(x, ids, outcome, sample_weight)
+        self._summarise(x, ids, outcome, sample_weight, exact)
+        converged = exact.converged if exact else self.history_.attrs["converged"]
+        self.verdict_ = verdict(self, converged)
         return self
 
     @property
@@ -204,6 +227,26 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         for predictor in self.cluster_predictors_:
             predictor.build((None, columns))
 
+    def _fit_exactly(self, x, ids, outcome, sample_weight):
+        """The exact fit, if there is one; the model's weights are set to it."""
+        from fairmedl_lite.estimator.exact import fit_exactly
+
+        if not has_exact_fit(self):
+            return None
+        weights = np.ones(len(x)) if sample_weight is None else sample_weight
+        kept = identified(self.encoder_, x, weights)
+        fit = fit_exactly(self.model_, x, ids, outcome, weights, kept, self.reml)
+        self.history_ = pd.DataFrame({"loss": -np.array(fit.values) / weights.sum()})
+        self.history_.index.name = "step"
+        if not fit.converged:
+            warnings.warn(
+                f"The search for the variances ended early, after {len(fit.values)} steps. See "
+                "summary(): a column or a cluster of few rows may leave the likelihood flat.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return fit
+
     def _train(self, model, x, y, sample_weight, loss=None):
         from fairmedl_lite.model.training import LINEAR, NETWORK, train
 
@@ -211,6 +254,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         for name in ("batch_size", "learning_rate"):
             if getattr(self, name) is not None:
                 recipe = replace(recipe, **{name: getattr(self, name)})
+        if sample_weight is not None:
+            sample_weight = (sample_weight / sample_weight.mean()).astype("float32")
         return train(model, x, y, sample_weight, recipe, epochs=self.epochs, loss=loss)
 
     def _chance_levels(self, ids, cells, sample_weight):

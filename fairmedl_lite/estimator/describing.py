@@ -1,16 +1,20 @@
 """What a fitted model is: variance components, coefficients, the bound of its likelihood."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite.estimator import summaries
+from fairmedl_lite.estimator.exact import effects_of
 from fairmedl_lite.estimator.running import (
     outputs,
     posterior_variance,
     slope_features,
     with_ones,
 )
+from fairmedl_lite.estimator.settings import has_exact_fit
 
 CROSSED = (
     "With several cluster variables the posterior is mean-field across them: the intervals of "
@@ -41,12 +45,14 @@ class Describing:
         check_is_fitted(self, "model_")
         rows = self.model_.settings["num_rows"]
         title = (
-            f"{type(self).__name__}: {rows:,} rows, fixed effects "
+            f"{type(self).__name__}: {rows:,.0f} rows, fixed effects "
             f"{'linear' if not self.hidden else f'a network of {self.hidden} units'}\n"
-            f"Log likelihood: at least {self.lower_bound_:.1f}"
+            f"{self._kind_of_likelihood()} {self.lower_bound_:.1f}"
         )
         counts = dict(zip(self.rows_.index.labels, self.rows_.index.counts, strict=True))
-        notes = [CROSSED] if len(self.model_.random_effects) > 1 else []
+        notes = [f"{word.capitalize()}: {text}" for word, text in self.verdict_.items()]
+        if len(counts) > 1 and not self._is_exact():
+            notes.append(CROSSED)
         return summaries.write(
             title,
             counts,
@@ -55,18 +61,45 @@ class Describing:
             notes,
         )
 
-    def _summarise(self, x, ids, outcome, sample_weight):
+    def _summarise(self, x, ids, outcome, sample_weight, exact=None):
         """Set the attributes that say what was learned."""
         sample_weight = np.ones(len(x)) if sample_weight is None else sample_weight
         found = outputs(self.model_, x, ids)
-        kl = sum(float(layer.kl()) for layer in self.model_.random_effects)
-        variance = posterior_variance(self.model_, x, *ids)
-        expected = self.outcome_.expected_log_likelihood(outcome, found["mixed"], np.sqrt(variance))
-        self.lower_bound_ = float(sample_weight @ expected) - kl
+        if exact is None:
+            self.lower_bound_ = self._bound(x, ids, outcome, found["mixed"], sample_weight)
+        else:
+            self.lower_bound_ = self._in_units(exact.log_likelihood, x, sample_weight)
         if self.model_.random_effects:
             self._summarise_effects(x, ids, found["prior_scale"])
         if not self.hidden:
             self._summarise_coefficients(x, ids, found["mixed"], sample_weight)
+
+    def _bound(self, x, ids, outcome, link, sample_weight):
+        """The lower bound of the log likelihood, in nats."""
+        kl = sum(float(layer.kl()) for layer in self.model_.random_effects)
+        scale = np.sqrt(posterior_variance(self.model_, x, *ids))
+        expected = self.outcome_.expected_log_likelihood(outcome, link, scale)
+        return float(sample_weight @ expected) - kl
+
+    def _in_units(self, log_likelihood, x, sample_weight):
+        """An exact fit's log likelihood, of y and x in the units of the data."""
+        rows = sample_weight.sum()
+        if self.reml:
+            _, matrix, candidates = summaries.coefficient_map(self.rows_.encoder)
+            kept = summaries.identified(self.rows_.encoder, x, sample_weight)
+            terms = matrix[np.isin(np.flatnonzero(candidates), kept)][:, kept]
+            log_likelihood += np.linalg.slogdet(terms)[1]
+            rows -= len(kept)
+        return log_likelihood - rows * math.log(self.outcome_.scale)
+
+    def _kind_of_likelihood(self):
+        if self.reml:
+            return "Restricted log likelihood:"
+        return "Log likelihood:" if self._is_exact() else "Log likelihood: at least"
+
+    def _is_exact(self):
+        """Whether the posterior is exact, and the bound the log likelihood itself."""
+        return has_exact_fit(self) and self.outcome_.family == "gaussian"
 
     def _summarise_effects(self, x, ids, prior_scale):
         tables, self.effect_covariances_ = [], {}
@@ -104,19 +137,17 @@ class Describing:
         return names, matrix, pd.DataFrame(covariance, index=names, columns=names)
 
     def _summarise_coefficients(self, x, ids, link, sample_weight):
-        names, matrix, keep = summaries.coefficient_map(self.rows_.encoder)
+        names, matrix, candidates = summaries.coefficient_map(self.rows_.encoder)
+        kept = summaries.identified(self.rows_.encoder, x, sample_weight)
         kernel, bias = (np.asarray(part, "float64") for part in self.model_.fixed_head.weights)
         estimate = self.outcome_.scale * matrix @ np.concatenate([bias, kernel[:, 0]])
         estimate[0] += self.outcome_.centre
         precision = self.outcome_.precision(link) * sample_weight
-        design = with_ones(x)
-        effects = [
-            (part, with_ones(features) @ np.asarray(layer.prior_scale_tril()))
-            for part, features, layer in zip(
-                ids, slope_features(self.model_, x), self.model_.random_effects, strict=False
-            )
-        ]
-        covariance = summaries.coefficient_covariance(design[:, keep], precision, effects)
-        mapping = self.outcome_.scale * matrix[:, keep]
+        effects = effects_of(self.model_, x, ids, scaled=True)
+        design = with_ones(x)[:, kept].astype("float64")
+        covariance = summaries.coefficient_covariance(design, precision, effects)
+        mapping = self.outcome_.scale * matrix[:, kept]
         covariance = mapping @ covariance @ mapping.T
+        aliased = ~np.isin(np.flatnonzero(candidates), kept)
+        estimate[aliased] = covariance[aliased] = np.nan
         self.fixed_effects_ = summaries.coefficient_table(names, estimate, covariance)

@@ -18,6 +18,7 @@ LEARNED = (
     "n_features_in_",
     "history_",
     "chance_levels_",
+    "verdict_",
     "lower_bound_",
     "random_effects_",
     "variance_components_",

@@ -28,11 +28,25 @@ def check_settings(settings):
         value = getattr(settings, name)
         if value is not None and not value > 0:
             raise ValueError(f"{name} must be above zero. Received: {value!r}.")
+    if settings.reml and not (has_exact_fit(settings) and settings._outcome.family == "gaussian"):
+        raise ValueError(
+            "reml=True needs the exact fit of a continuous outcome. Received: "
+            f"{settings!r}. Pass FairMEDLRegressor(hidden=(), cluster_adversary=0, fairness=0), "
+            "and no epochs, batch_size, learning_rate or fixed_loss."
+        )
     if settings.cluster_adversary and not settings.hidden:
         raise ValueError(
             "A cluster adversary reads hidden layers. Received: hidden=(). "
             "Pass cluster_adversary=0, or name hidden units."
         )
+
+
+def has_exact_fit(settings):
+    """Whether a model of these settings has an exact fit."""
+    stepwise = ("epochs", "batch_size", "learning_rate")
+    if any(getattr(settings, name) is not None for name in stepwise):
+        return False
+    return not (settings.hidden or settings.fairness or settings.fixed_loss)
 
 
 def _check_fairness_on(settings):
@@ -45,20 +59,21 @@ def _check_fairness_on(settings):
         )
 
 
-def model_settings(estimator, outcome, cells):
+def model_settings(estimator, outcome, cells, sample_weight=None):
     """What the model is made with: the settings, and what was learned of the data.
 
     Args:
         estimator: One that has learned its rows and its outcome.
         outcome: Array of shape `(rows,)`.
         cells: A `Cells`, or `None` without fairness.
+        sample_weight: Array of shape `(rows,)`, or `None`.
     """
     from fairmedl_lite.model.fair_medl import FairMEDL
 
     named = inspect.signature(FairMEDL).parameters
     shared = {name: value for name, value in estimator.get_params().items() if name in named}
     learned = {
-        "num_rows": len(outcome),
+        "num_rows": len(outcome) if sample_weight is None else float(sample_weight.sum()),
         "num_clusters": estimator.rows_.index.counts,
         "family": estimator.outcome_.family,
         "base_rate": estimator.outcome_.base_rate,

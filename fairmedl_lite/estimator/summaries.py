@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from scipy.sparse.linalg import splu
+
+from fairmedl_lite.estimator.henderson import Factor, Products, stacked
+from fairmedl_lite.estimator.running import with_ones
 
 INTERCEPT = "intercept"
 AVERAGE = "average"  # effect of slopes on hidden units, which mean nothing one by one
+ALIASED = 1e-9  # of a column's sum of squares, left by the columns before it
 LATENT_VARIANCE = math.pi**2 / 3  # of the logistic distribution behind a 0/1 outcome
 
 
@@ -101,6 +103,26 @@ def variance_table(covariances, variances, residual):
     return pd.DataFrame(rows, columns=["variable", "effect", "sd", "correlation", "share"])
 
 
+def identified(encoder, x, weights):
+    """Which columns of (1, x) stand in a linear model: each but those that others make up.
+
+    The first category of each column is left out, and what is a combination of columns before it.
+
+    Args:
+        encoder: A fitted `TableEncoder`.
+        x: Array of shape `(rows, columns)`, encoded.
+        weights: Array of shape `(rows,)`.
+    """
+    design = with_ones(x).astype("float64")
+    left = design.T @ (weights[:, None] * design)
+    size, kept = left.diagonal().copy(), []
+    for column in np.flatnonzero(coefficient_map(encoder)[2]):
+        if left[column, column] > ALIASED * size[column]:
+            kept.append(int(column))
+            left -= np.outer(left[:, column], left[column]) / left[column, column]
+    return kept
+
+
 def coefficient_covariance(design, precision, effects):
     """Covariance of the coefficients of a mixed model, given its variance components.
 
@@ -108,26 +130,15 @@ def coefficient_covariance(design, precision, effects):
     outcome; for another family at the working weights.
 
     Args:
-        design: Array of shape `(rows, coefficients)`.
+        design: Array of shape `(rows, coefficients)`, of full rank.
         precision: Array of shape `(rows,)`. One over the residual variance.
-        effects: For each cluster variable the number of each row's cluster, of shape `(rows,)`,
-            and its design times the root of the prior's covariance, of shape `(rows, effects)`.
+        effects: List of `Effects`, scaled by the root of the prior's covariance.
     """
-    weighted = precision[:, None] * design
-    information = design.T @ weighted
-    if effects:
-        z = sparse.hstack([_sparse_design(*part) for part in effects], format="csc")
-        penalised = z.T @ sparse.diags(precision) @ z + sparse.identity(z.shape[1])
-        cross = z.T @ weighted
-        information = information - cross.T @ splu(sparse.csc_matrix(penalised)).solve(cross)
-    return np.linalg.pinv(information, hermitian=True)
-
-
-def _sparse_design(ids, scaled):
-    rows, effects = scaled.shape
-    columns = ids[:, None] * effects + np.arange(effects)
-    index = np.repeat(np.arange(rows), effects), columns.ravel()
-    return sparse.csc_matrix((scaled.ravel(), index), shape=(rows, (ids.max() + 1) * effects))
+    ones = [np.eye(part.width) for part in effects]
+    cross = stacked([part.products(precision, design) for part in effects])
+    gram = design.T @ (precision[:, None] * design)
+    left = gram - cross.T @ Factor(Products(effects, precision), ones).solve(cross)
+    return np.linalg.inv(left)
 
 
 def coefficient_table(names, estimate, covariance):

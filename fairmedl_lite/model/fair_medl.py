@@ -38,7 +38,8 @@ class FairMEDL(keras.Model):
     the posterior is mean-field across them.
 
     Args:
-        num_rows: Integer N. How many training rows the posterior is learned from.
+        num_rows: Number N. How many training rows the posterior is learned from, or the sum of
+            their weights.
         num_clusters: Integers. How many clusters of each cluster variable are seen.
         family: `"bernoulli"` (a 0/1 outcome, predictions are logits) or `"gaussian"` (a
             standardised outcome).
@@ -105,7 +106,7 @@ class FairMEDL(keras.Model):
         self.family = Gaussian(likelihoods) if family == "gaussian" else Bernoulli(base_rate)
         self.hidden_layers = hidden_layers(hidden, seed)
         self.fixed_head = dense(1, part_seed(seed, "fixed head"))
-        self.random_effects = _random_effects(num_clusters, random_effects, seed)
+        self.random_effects = _random_effects(num_clusters, random_effects, seed, full=not hidden)
         self.cluster_adversary = cluster_adversary and _cluster_adversary(
             cluster_adversary, cluster_adversary_reads, sum(num_clusters), seed
         )
@@ -232,11 +233,19 @@ class FairMEDL(keras.Model):
         return dict(self.settings)
 
 
-def _random_effects(num_clusters, kinds, seed):
-    """One layer for each cluster variable; named slopes are correlated with the intercept."""
+def _random_effects(num_clusters, kinds, seed, full):
+    """One layer for each cluster variable; named slopes are correlated with the intercept.
+
+    The posterior of a linear model's slopes is full within a cluster, that of a network's is not.
+    """
     seeds = [part_seed(seed, f"random effects {number}") for number in range(len(kinds))]
     return [
-        RandomEffects(count, correlated=kind not in ("slopes", "intercept"), seed=start)
+        RandomEffects(
+            count,
+            correlated=kind not in ("slopes", "intercept"),
+            full=None if kind == "intercept" else full or None,
+            seed=start,
+        )
         for count, kind, start in zip(num_clusters, kinds, seeds, strict=False)
     ]
 

@@ -21,6 +21,9 @@ class Bernoulli(keras.layers.Layer):
     def noise(self):
         """There is no residual scale: the probability says how noisy a class is."""
 
+    def set_noise(self, scale):
+        """Nothing is to be set."""
+
     def loss(self, outcome, prediction, name):
         """Negative log likelihood of each row: `(batch,)`.
 
@@ -58,6 +61,10 @@ class Gaussian(keras.layers.Layer):
     def noise(self):
         """Standard deviation of the residual of the mixed prediction, as a float."""
         return math.exp(float(ops.convert_to_numpy(self.log_scale["mixed"])))
+
+    def set_noise(self, scale):
+        """Take over a standard deviation of that residual."""
+        self.log_scale["mixed"].assign(math.log(scale))
 
     def loss(self, outcome, prediction, name):
         """Negative log likelihood of each row: `(batch,)`. Arguments as in `Bernoulli`."""

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from fairmedl_lite.model.backend import PACKAGE, keras, ops
 
 # Adam moves every weight by about the learning rate a step, whatever its gradient. The random
@@ -16,15 +18,16 @@ class RandomEffects(keras.layers.Layer):
 
     The effects of cluster j are `u_j = Lambda v_j`, with prior `v_j ~ N(0, I)` and posterior
     `q(v_j) = N(m_j, L_j L_j')`: the non-centred form. Lambda, learned, makes the prior of the
-    effects `N(0, Lambda Lambda')`. Both Lambda and L_j are diagonal (mean-field) or, if the
-    effects are correlated, lower triangular. The output for a row is `u_j . (1, features)`. In
+    effects `N(0, Lambda Lambda')`. Lambda is diagonal or, if the effects are correlated, lower
+    triangular; so is L_j (mean-field or full). The output for a row is `u_j . (1, features)`. In
     training it is sampled, once for each row (the sum of Gaussian effects is Gaussian);
     otherwise it is the posterior mean.
 
     Args:
         num_clusters: Integer. How many clusters have effects.
-        correlated: Whether the effects of a cluster have a full covariance, in the prior and in
-            the posterior. For a few effects that mean something.
+        correlated: Whether the effects of a cluster have a full covariance in the prior, and then
+            in the posterior too. For a few effects that mean something.
+        full: Whether they have one in the posterior. `None`: if they are correlated.
         initial_scale: Float, above zero. Where the scales of the prior start.
         seed: Integer. Seeds the draws.
 
@@ -44,7 +47,9 @@ class RandomEffects(keras.layers.Layer):
         (3, 1)
     """
 
-    def __init__(self, num_clusters, correlated=False, initial_scale=0.3, seed=None, **kwargs):
+    def __init__(
+        self, num_clusters, correlated=False, full=None, initial_scale=0.3, seed=None, **kwargs
+    ):
         super().__init__(**kwargs)
         if num_clusters < 2:
             raise ValueError(f"num_clusters must be at least 2. Received: {num_clusters}.")
@@ -52,6 +57,7 @@ class RandomEffects(keras.layers.Layer):
             raise ValueError(f"initial_scale must be above zero. Received: {initial_scale!r}.")
         self.num_clusters = int(num_clusters)
         self.correlated = bool(correlated)
+        self.full = self.correlated if full is None else bool(full)
         self.initial_scale = float(initial_scale)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -63,8 +69,9 @@ class RandomEffects(keras.layers.Layer):
         self._log_scale = self._add_table("log_scale", table, math.log(0.3))
         start = math.log(self.initial_scale)
         self._prior_log_scale = self._add_table("prior_log_scale", (effects,), start)
-        if self.correlated:
+        if self.full:
             self._lower = self._add_table("lower", (*table, effects))
+        if self.correlated:
             self._prior_lower = self._add_table("prior_lower", (effects, effects))
 
     def _add_table(self, name, shape, value=0.0):
@@ -83,7 +90,7 @@ class RandomEffects(keras.layers.Layer):
 
     @property
     def posterior_lower(self):
-        """The rest of L, if correlated: `(clusters, effects, effects)`."""
+        """The rest of L, if full: `(clusters, effects, effects)`."""
         return SPEED * _strictly_lower(self._lower)
 
     @property
@@ -111,7 +118,7 @@ class RandomEffects(keras.layers.Layer):
 
     def _deviation(self, design, clusters):
         parts = design * _of_rows(ops.exp(self.posterior_log_scale), clusters)
-        if self.correlated:
+        if self.full:
             lower = _of_rows(self.posterior_lower, clusters)
             parts = parts + ops.squeeze(ops.matmul(design[:, None], lower), axis=1)
         variance = ops.sum(ops.square(parts), axis=-1, keepdims=True)
@@ -121,7 +128,7 @@ class RandomEffects(keras.layers.Layer):
         """KL(q(U) || p(U)), summed over clusters and effects, in nats."""
         mean, scale = self.posterior_mean, ops.exp(self.posterior_log_scale)
         kl = 0.5 * ops.sum(ops.square(mean) + ops.square(scale) - 1) - ops.sum(ops.log(scale))
-        if self.correlated:
+        if self.full:
             kl = kl + 0.5 * ops.sum(ops.square(self.posterior_lower))
         return kl
 
@@ -147,10 +154,27 @@ class RandomEffects(keras.layers.Layer):
         prior = self.prior_scale_tril()
         scale = ops.exp(ops.take(self.posterior_log_scale, clusters, axis=0))
         root = ops.eye(scale.shape[-1]) * scale[:, None]
-        if self.correlated:
+        if self.full:
             root = root + ops.take(self.posterior_lower, clusters, axis=0)
         mean = ops.take(self.posterior_mean, clusters, axis=0)
         return ops.matmul(mean, ops.transpose(prior)), ops.matmul(prior, root)
+
+    def set_posterior(self, prior, mean, covariance):
+        """Take over a prior and a posterior that were found elsewhere.
+
+        Args:
+            prior: Lambda, of shape `(effects, effects)`, with a diagonal above zero.
+            mean: m, of shape `(clusters, effects)`.
+            covariance: L L', of shape `(clusters, effects, effects)`.
+        """
+        root = np.linalg.cholesky(covariance)
+        self._mean.assign(mean / SPEED)
+        self._log_scale.assign(np.log(np.diagonal(root, axis1=1, axis2=2)) / SPEED)
+        self._prior_log_scale.assign(np.log(np.diagonal(prior)) / SPEED)
+        if self.full:
+            self._lower.assign(np.tril(root, -1) / SPEED)
+        if self.correlated:
+            self._prior_lower.assign(np.tril(prior, -1) / SPEED)
 
     def _scaled_design(self, features):
         one = ops.ones((ops.shape(features)[0], 1), dtype=self.compute_dtype)

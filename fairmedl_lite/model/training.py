@@ -91,9 +91,11 @@ def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
             ConvergenceWarning,
             stacklevel=4,
         )
-    return pd.DataFrame(
+    history = pd.DataFrame(
         fitted.history, index=pd.Index(passes * np.array(fitted.epoch), name="epoch")
     )
+    history.attrs["converged"] = schedule.converged
+    return history
 
 
 def _passes(rows, batch_size, epochs):

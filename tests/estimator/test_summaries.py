@@ -6,6 +6,7 @@ import pytest
 
 from fairmedl_lite.estimator import summaries
 from fairmedl_lite.estimator.encoding import TableEncoder
+from fairmedl_lite.estimator.henderson import Effects
 from fairmedl_lite.model.random_effects import SPEED, RandomEffects
 
 TABLE = pd.DataFrame(
@@ -162,6 +163,12 @@ def two_variables(slopes):
     return design, precision, [first, (random.integers(0, 4, ROWS), np.full((ROWS, 1), 0.7))]
 
 
+def as_effects(parts):
+    return [Effects(ids, scaled, ids.max() + 1, True) for ids, scaled in parts] or [
+        Effects.none(ROWS)
+    ]
+
+
 def dense_covariance(design, precision, effects):
     """inv(X' V^-1 X), with V written out."""
     v = np.diag(1 / precision)
@@ -175,16 +182,17 @@ def dense_covariance(design, precision, effects):
 def test_coefficient_covariance_is_that_of_generalised_least_squares(slopes, variables):
     design, precision, effects = two_variables(slopes)
     parts = design, precision, effects[:variables]
-    found = summaries.coefficient_covariance(*parts)
+    found = summaries.coefficient_covariance(design, precision, as_effects(parts[2]))
     np.testing.assert_allclose(found, dense_covariance(*parts), rtol=1e-8)
 
 
 def test_a_cluster_without_rows_changes_no_standard_error():
     design, precision, ((ids, scaled), _) = two_variables(0)
-    found = summaries.coefficient_covariance(design, precision, [(2 * ids, scaled)])
-    np.testing.assert_allclose(
-        found, summaries.coefficient_covariance(design, precision, [(ids, scaled)]), rtol=1e-8
+    every, second = (
+        summaries.coefficient_covariance(design, precision, as_effects([(n * ids, scaled)]))
+        for n in (1, 2)
     )
+    np.testing.assert_allclose(second, every, rtol=1e-8)
 
 
 def test_coefficient_table_by_hand():

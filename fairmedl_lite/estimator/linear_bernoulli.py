@@ -1,0 +1,131 @@
+"""The exact fit of a linear mixed model of a 0/1 outcome: the maximum of the model's own bound.
+
+The bound is E[log p(y | v)] - KL(q(v) || p(v)), with a Gaussian q that is full within a cluster.
+At a given Lambda two equations are solved in turn: coefficients and means take a step of
+Newton's, and the covariance of a cluster's effects is the inverse of I + Lambda' Z' E[w] Z Lambda
+(Opper and Archambeau 2009). Expectations are over the spread of each row's logit.
+"""
+
+import numpy as np
+from scipy.special import expit
+
+from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
+
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+STEPS, TOLERANCE = 100, 1e-9
+LONGEST = 4.0  # how far a step may move a row's logit
+
+
+class BernoulliBound:
+    """The bound of the log likelihood as a function of Lambda, from where it ended last.
+
+    Args:
+        x: Array of shape `(rows, coefficients)`, of full rank.
+        y: Array of shape `(rows,)`, zeros and ones.
+        effects: List of `Effects`, that with the most clusters first.
+        weights: Array of shape `(rows,)`. A weight of 2 counts as two rows.
+    """
+
+    def __init__(self, x, y, effects, weights):
+        self.x, self.y, self.effects, self.weights = x, y, effects, weights
+        self.coefficients = np.zeros(x.shape[1])
+        self.means = [np.zeros((part.clusters, part.width)) for part in effects]
+        self.covariances = [np.tile(np.eye(part.width), (part.clusters, 1, 1)) for part in effects]
+
+    def at(self, roots):
+        """The best fit at a Lambda of each cluster variable."""
+        scaled = [part.scaled(root) for part, root in zip(self.effects, roots, strict=True)]
+        gain = np.inf
+        for _ in range(STEPS):
+            if gain < TOLERANCE * self.weights.sum():
+                break
+            gain = self._step(scaled)
+        return BernoulliFit(self, roots, scaled)
+
+    def logit(self, scaled):
+        """Mean and standard deviation of each row's logit: `(rows,)` each."""
+        mean = self.x @ self.coefficients
+        variance = np.zeros(len(mean))
+        for part, own, covariance in zip(scaled, self.means, self.covariances, strict=True):
+            mean += part.of_rows(own)
+            variance += part.variance(covariance)
+        return mean, np.sqrt(variance)
+
+    def _step(self, scaled):
+        """A step of both equations. Returns how far it still was from their solution, in nats."""
+        probability, slope = expected_sigmoid(*self.logit(scaled))
+        pull, weights = self.weights * (self.y - probability), self.weights * slope
+        factor = Factor(Products(scaled, weights), [np.eye(part.width) for part in scaled])
+        effects_pull = self._effects_pull(scaled, pull)
+        cross = stacked([part.products(weights, self.x) for part in scaled])
+        gram = self.x.T @ np.column_stack([weights[:, None] * self.x, pull])
+        solution = Solution(factor, np.column_stack([cross, effects_pull]), gram)
+        self._move(scaled, solution)
+        gain = gram[:, -1] @ solution.coefficients + effects_pull @ solution.effects
+        shrunk = [
+            (one - two).ravel() for one, two in zip(factor.own, self.covariances, strict=True)
+        ]
+        self.covariances, self.inverse = factor.own, solution.inverse
+        return gain + sum(part @ part for part in shrunk)
+
+    def _effects_pull(self, scaled, pull):
+        """How the bound rises with each mean: the rows' pull, less that of the prior."""
+        ones = np.ones_like(pull)
+        pulls = [part.products(ones, pull[:, None])[:, :, 0] for part in scaled]
+        both = zip(pulls, self.means, strict=True)
+        return np.concatenate([(own - mean).ravel() for own, mean in both])
+
+    def _move(self, scaled, solution):
+        effects = split(solution.effects, scaled)
+        moved = self.x @ solution.coefficients
+        moved += sum(part.of_rows(step) for part, step in zip(scaled, effects, strict=True))
+        length = min(1.0, LONGEST / max(np.abs(moved).max(), 1e-300))
+        self.coefficients = self.coefficients + length * solution.coefficients
+        self.means = [m + length * step for m, step in zip(self.means, effects, strict=True)]
+
+
+class BernoulliFit:
+    """What is best at one Lambda, and how good it is. Attributes as in `GaussianFit`."""
+
+    residual = None
+
+    def __init__(self, bound, roots, scaled):
+        self.roots, self.coefficients = roots, bound.coefficients
+        self.covariance = bound.inverse.T @ bound.inverse
+        self._posterior = bound.means, bound.covariances
+        mean, scale = bound.logit(scaled)
+        expected = expected_log_likelihood(bound.y, mean, scale)
+        self.value = float(bound.weights @ expected) - sum(map(_divergence, *self._posterior))
+
+    def posterior(self):
+        """Means and covariances of v: lists of `(clusters, effects[, effects])`."""
+        return self._posterior
+
+    def moments(self):
+        """For each cluster variable the sum over its clusters of E[v v']: `(effects, effects)`."""
+        return [m.T @ m + v.sum(axis=0) for m, v in zip(*self._posterior, strict=True)]
+
+
+def _divergence(mean, covariance):
+    """KL(q(v) || N(0, I)), summed over the clusters, in nats."""
+    trace = np.trace(covariance, axis1=1, axis2=2).sum()
+    log_determinant = np.linalg.slogdet(covariance)[1].sum()
+    return 0.5 * (np.square(mean).sum() + trace - mean.size - log_determinant)
+
+
+def expected_sigmoid(mean, scale):
+    """Mean of the sigmoid and of its slope over N(mean, scale^2): `(rows,)` each."""
+    probability, slope = np.zeros_like(mean), np.zeros_like(mean)
+    for node, weight in zip(NODES, WEIGHTS, strict=True):
+        value = expit(mean + node * scale)
+        probability += weight * value
+        slope += weight * value * (1 - value)
+    return probability, slope
+
+
+def expected_log_likelihood(y, mean, scale):
+    """Mean of each row's log likelihood over N(mean, scale^2): `(rows,)`."""
+    turned = np.where(y == 1, mean, -mean)
+    parts = zip(NODES, WEIGHTS, strict=True)
+    return sum(weight * np.log(expit(turned + node * scale)) for node, weight in parts)

@@ -1,0 +1,73 @@
+"""The exact fit of a linear mixed model of a continuous outcome (Bates et al. 2015).
+
+At a given Lambda, relative to the residual's standard deviation, coefficients, effects and
+residual variance are solved for. Only Lambda is searched for.
+"""
+
+import math
+
+import numpy as np
+
+from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
+
+
+class GaussianLikelihood:
+    """The profiled likelihood of y = X beta + Z Lambda v + residual, as a function of Lambda.
+
+    Args:
+        x: Array of shape `(rows, coefficients)`, of full rank.
+        y: Array of shape `(rows,)`.
+        effects: List of `Effects`, that with the most clusters first.
+        weights: Array of shape `(rows,)`. A weight of 2 counts as two rows.
+        reml: Whether to maximise the restricted likelihood (section 3.5).
+    """
+
+    def __init__(self, x, y, effects, weights, reml=False):
+        self.effects, self.reml = effects, reml
+        table = np.column_stack([x, y])
+        self.products = Products(effects, weights)
+        self.cross = [part.products(weights, table) for part in effects]
+        self.gram = table.T @ (weights[:, None] * table)
+        self.rows = weights.sum() - (x.shape[1] if reml else 0)
+
+    def at(self, roots):
+        """The best fit at a relative Lambda of each cluster variable."""
+        factor = Factor(self.products, roots)
+        cross = stacked([root.T @ part for root, part in zip(roots, self.cross, strict=True)])
+        return GaussianFit(self, roots, factor, Solution(factor, cross, self.gram))
+
+
+class GaussianFit:
+    """What is best at one Lambda, and how good it is.
+
+    Attributes:
+        value: Float. The log likelihood.
+        coefficients: Array of shape `(coefficients,)`, with their `covariance`.
+        residual: Float. The residual's standard deviation.
+        roots: Lambda of each cluster variable, in the units of y.
+    """
+
+    def __init__(self, likelihood, roots, factor, solution):
+        self.likelihood, self.factor, self.solution = likelihood, factor, solution
+        variance = solution.rest / likelihood.rows
+        self.coefficients = solution.coefficients
+        self.covariance = variance * solution.inverse.T @ solution.inverse
+        self.residual = math.sqrt(variance)
+        self.roots = [self.residual * root for root in roots]
+        deviance = likelihood.rows * (1 + math.log(2 * math.pi * variance))
+        self.value = -0.5 * (deviance + factor.log_determinant)
+        if likelihood.reml:
+            self.value -= np.log(solution.lower.diagonal()).sum()
+
+    def posterior(self):
+        """Means and covariances of v: lists of `(clusters, effects[, effects])`."""
+        means = self.solution.effects / self.residual
+        return split(means, self.likelihood.effects), self.factor.blocks()
+
+    def moments(self):
+        """For each cluster variable the sum over its clusters of E[v v']: `(effects, effects)`."""
+        found = [m.T @ m + v.sum(axis=0) for m, v in zip(*self.posterior(), strict=True)]
+        if self.likelihood.reml:  # there the coefficients are unknown too
+            spread = split(self.solution.along @ self.solution.inverse.T, self.likelihood.effects)
+            found = [m + np.einsum("jak,jbk->ab", s, s) for m, s in zip(found, spread, strict=True)]
+        return found

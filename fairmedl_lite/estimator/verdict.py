@@ -1,0 +1,82 @@
+"""What a reader must know of a fit before believing its numbers."""
+
+import numpy as np
+import pandas as pd
+
+from fairmedl_lite.estimator.summaries import coefficient_map
+
+NO_VARIANCE = 2e-3  # standard deviation of an effect, over that of the residual
+PERFECT = 0.9999  # correlation
+FAR, SURE = 8.0, 3.0  # logits, and standard errors: a coefficient beyond the one, within the other
+ALIKE = 6.0  # standard deviation of the clusters' logits where outcomes hardly vary within them
+
+
+def verdict(estimator, converged):
+    """What holds of a fit: dictionary of a word to a sentence that says what to do.
+
+    Args:
+        estimator: One that has its summaries.
+        converged: Whether the likelihood is at its maximum, or the loss was flat.
+    """
+    found = {
+        "converged": "the likelihood is at its maximum." if converged else None,
+        "not converged": None
+        if converged
+        else "the loss still fell. Pass epochs= for more, or "
+        "look for columns and clusters of a few rows.",
+        "singular": _singular(estimator),
+        "separated": _separated(estimator),
+        "aliased": _aliased(estimator),
+    }
+    return {word: text for word, text in found.items() if text is not None}
+
+
+def _singular(estimator):
+    found, residual = [], estimator.outcome_.residual_variance() ** 0.5
+    for variable, covariance in _prior_covariances(estimator):
+        sds = np.sqrt(np.diag(covariance))
+        none = covariance.index[sds < NO_VARIANCE * residual]
+        found += [f"no variance of the {name} over {variable!r}" for name in none]
+        correlation = covariance.to_numpy() / np.outer(sds, sds) - np.eye(len(sds))
+        if np.abs(correlation).max() > PERFECT:
+            found.append(f"effects of {variable!r} that are perfectly correlated")
+    return f"{', '.join(found)}. Leave these effects out." if found else None
+
+
+def _prior_covariances(estimator):
+    """For each cluster variable the covariance of its effects on columns of unit variance."""
+    covariances = getattr(estimator, "effect_covariances_", {})
+    layers = estimator.model_.random_effects
+    for layer, (variable, covariance) in zip(layers, covariances.items(), strict=True):
+        root = estimator.outcome_.scale * np.asarray(layer.prior_scale_tril(), "float64")
+        if len(root) == len(covariance):
+            names = covariance.index
+            covariance = pd.DataFrame(root @ root.T, index=names, columns=names)
+        yield variable, covariance
+
+
+def _separated(estimator):
+    """Terms and clusters that tell a 0/1 outcome without fail, and so have no finite effect."""
+    if estimator.outcome_.family != "bernoulli":
+        return None
+    found = [
+        f"the outcome hardly varies within {variable!r}"
+        for variable, covariance in getattr(estimator, "effect_covariances_", {}).items()
+        if covariance.iloc[0, 0] > ALIKE**2
+    ]
+    if not estimator.hidden:
+        table = estimator.fixed_effects_
+        unit = np.abs(coefficient_map(estimator.encoder_)[1]).max(axis=1)
+        far = (table["estimate"].abs() / unit > FAR) & (table["z"].abs() < SURE)
+        found += [f"{term} tells it without fail" for term in table["term"][far].iloc[:5]]
+    if not found:
+        return None
+    return f"{', '.join(found)}. Its estimate has no end: leave it out, or pool groups."
+
+
+def _aliased(estimator):
+    table = getattr(estimator, "fixed_effects_", pd.DataFrame({"term": [], "estimate": []}))
+    terms = table["term"][table["estimate"].isna()].tolist()
+    if not terms:
+        return None
+    return f"{', '.join(terms)} (made up by the terms before; no estimate). Leave one of them out."
