@@ -173,7 +173,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         self.chance_levels_ = self._chance_levels(ids, cells, sample_weight)
         self._summarise(x, ids, outcome, sample_weight, exact)
         converged = exact.converged if exact else self.history_.attrs["converged"]
-        self.verdict_ = verdict(self, converged)
+        self.verdict_ = verdict(self, x, converged)
         return self
 
     @property

@@ -89,11 +89,13 @@ class Search:
         if not start.size:
             return self.likelihood.at(self._roots(start)), True
         lowest = np.where(start > 0, LEAST, -np.inf)
+        bounds = Bounds(lowest, self.likelihood.largest)
         options = {"ftol": 1e-13, "gtol": 1e-6, "maxiter": 500}
         best = minimize(
-            self._loss, start, jac=True, method="L-BFGS-B", bounds=Bounds(lowest), options=options
+            self._loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
         )
-        slope = np.where((best.x <= lowest) & (best.jac > 0), 0, best.jac)
+        blocked = np.where(best.jac > 0, best.x <= lowest, best.x >= self.likelihood.largest)
+        slope = np.where(blocked, 0, best.jac)
         return self.likelihood.at(self._roots(best.x)), bool(np.abs(slope).max() < FLAT)
 
     def _loss(self, entries):

@@ -6,14 +6,17 @@ Newton's, and the covariance of a cluster's effects is the inverse of I + Lambda
 (Opper and Archambeau 2009). Expectations are over the spread of each row's logit.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.special import expit
 
 from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
-WEIGHTS = WEIGHTS / WEIGHTS.sum()
+MOST_NODES = 32
 STEPS, TOLERANCE = 100, 1e-9
+DAMPING = 1e-6  # of a step, a row: what tells the outcome without fail would never stop
+SHORTEST = 0.1  # of a step, as a share of Newton's
 LONGEST = 4.0  # how far a step may move a row's logit
 
 
@@ -27,6 +30,8 @@ class BernoulliBound:
         weights: Array of shape `(rows,)`. A weight of 2 counts as two rows.
     """
 
+    largest = 30.0  # of Lambda's entries: more logits change no probability
+
     def __init__(self, x, y, effects, weights):
         self.x, self.y, self.effects, self.weights = x, y, effects, weights
         self.coefficients = np.zeros(x.shape[1])
@@ -36,11 +41,13 @@ class BernoulliBound:
     def at(self, roots):
         """The best fit at a Lambda of each cluster variable."""
         scaled = [part.scaled(root) for part, root in zip(self.effects, roots, strict=True)]
-        gain = np.inf
+        length, distance = 1.0, np.inf
         for _ in range(STEPS):
-            if gain < TOLERANCE * self.weights.sum():
+            before, distance = distance, self._step(scaled, length)
+            if distance < TOLERANCE * len(self.y):
                 break
-            gain = self._step(scaled)
+            if distance > before:  # the two equations throw each other to and fro
+                length = max(length / 2, SHORTEST)
         return BernoulliFit(self, roots, scaled)
 
     def logit(self, scaled):
@@ -52,7 +59,7 @@ class BernoulliBound:
             variance += part.variance(covariance)
         return mean, np.sqrt(variance)
 
-    def _step(self, scaled):
+    def _step(self, scaled, length):
         """A step of both equations. Returns how far it still was from their solution, in nats."""
         probability, slope = expected_sigmoid(*self.logit(scaled))
         pull, weights = self.weights * (self.y - probability), self.weights * slope
@@ -60,14 +67,15 @@ class BernoulliBound:
         effects_pull = self._effects_pull(scaled, pull)
         cross = stacked([part.products(weights, self.x) for part in scaled])
         gram = self.x.T @ np.column_stack([weights[:, None] * self.x, pull])
+        gram[:, :-1] += DAMPING * len(pull) * np.eye(len(gram))
         solution = Solution(factor, np.column_stack([cross, effects_pull]), gram)
-        self._move(scaled, solution)
+        self._move(scaled, solution, length)
         gain = gram[:, -1] @ solution.coefficients + effects_pull @ solution.effects
-        shrunk = [
-            (one - two).ravel() for one, two in zip(factor.own, self.covariances, strict=True)
-        ]
-        self.covariances, self.inverse = factor.own, solution.inverse
-        return gain + sum(part @ part for part in shrunk)
+        changes = [new - old for new, old in zip(factor.own, self.covariances, strict=True)]
+        moved = zip(self.covariances, changes, strict=True)
+        self.covariances = [old + length * change for old, change in moved]
+        self.inverse = solution.inverse
+        return gain + sum(np.square(change).sum() for change in changes)
 
     def _effects_pull(self, scaled, pull):
         """How the bound rises with each mean: the rows' pull, less that of the prior."""
@@ -76,11 +84,11 @@ class BernoulliBound:
         both = zip(pulls, self.means, strict=True)
         return np.concatenate([(own - mean).ravel() for own, mean in both])
 
-    def _move(self, scaled, solution):
+    def _move(self, scaled, solution, length):
         effects = split(solution.effects, scaled)
         moved = self.x @ solution.coefficients
         moved += sum(part.of_rows(step) for part, step in zip(scaled, effects, strict=True))
-        length = min(1.0, LONGEST / max(np.abs(moved).max(), 1e-300))
+        length = min(length, LONGEST / max(np.abs(moved).max(), 1e-300))
         self.coefficients = self.coefficients + length * solution.coefficients
         self.means = [m + length * step for m, step in zip(self.means, effects, strict=True)]
 
@@ -117,7 +125,7 @@ def _divergence(mean, covariance):
 def expected_sigmoid(mean, scale):
     """Mean of the sigmoid and of its slope over N(mean, scale^2): `(rows,)` each."""
     probability, slope = np.zeros_like(mean), np.zeros_like(mean)
-    for node, weight in zip(NODES, WEIGHTS, strict=True):
+    for node, weight in _nodes(scale):
         value = expit(mean + node * scale)
         probability += weight * value
         slope += weight * value * (1 - value)
@@ -127,5 +135,17 @@ def expected_sigmoid(mean, scale):
 def expected_log_likelihood(y, mean, scale):
     """Mean of each row's log likelihood over N(mean, scale^2): `(rows,)`."""
     turned = np.where(y == 1, mean, -mean)
-    parts = zip(NODES, WEIGHTS, strict=True)
-    return sum(weight * np.log(expit(turned + node * scale)) for node, weight in parts)
+    return sum(weight * np.log(expit(turned + node * scale)) for node, weight in _nodes(scale))
+
+
+def _nodes(scale):
+    """Nodes and weights of a Gauss-Hermite sum: more where logits spread more, to 1e-8."""
+    widest = scale.max()
+    nodes, weights = _hermite(min(MOST_NODES, 5 + int(4 * widest + 8 * widest**2)))
+    return list(zip(nodes, weights, strict=True))
+
+
+@cache
+def _hermite(count):
+    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
+    return nodes, weights / weights.sum()

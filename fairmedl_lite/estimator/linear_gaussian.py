@@ -11,6 +11,9 @@ import numpy as np
 from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
 
 
+LEAST_REST = 1e-12  # of y' y, which rounding may take away
+
+
 class GaussianLikelihood:
     """The profiled likelihood of y = X beta + Z Lambda v + residual, as a function of Lambda.
 
@@ -21,6 +24,8 @@ class GaussianLikelihood:
         weights: Array of shape `(rows,)`. A weight of 2 counts as two rows.
         reml: Whether to maximise the restricted likelihood (section 3.5).
     """
+
+    largest = 1e4  # of Lambda's entries: an outcome that does not vary within clusters
 
     def __init__(self, x, y, effects, weights, reml=False):
         self.effects, self.reml = effects, reml
@@ -49,7 +54,8 @@ class GaussianFit:
 
     def __init__(self, likelihood, roots, factor, solution):
         self.likelihood, self.factor, self.solution = likelihood, factor, solution
-        variance = solution.rest / likelihood.rows
+        rest = max(solution.rest, LEAST_REST * likelihood.gram[-1, -1])
+        variance = rest / likelihood.rows
         self.coefficients = solution.coefficients
         self.covariance = variance * solution.inverse.T @ solution.inverse
         self.residual = math.sqrt(variance)

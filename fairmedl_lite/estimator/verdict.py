@@ -7,15 +7,16 @@ from fairmedl_lite.estimator.summaries import coefficient_map
 
 NO_VARIANCE = 2e-3  # standard deviation of an effect, over that of the residual
 PERFECT = 0.9999  # correlation
-FAR, SURE = 8.0, 3.0  # logits, and standard errors: a coefficient beyond the one, within the other
-ALIKE = 6.0  # standard deviation of the clusters' logits where outcomes hardly vary within them
+FAR, SURE = 8.0, 1.0  # logits between the ends of a column, and standard errors from zero
+ALIKE = {"bernoulli": 3.0, "gaussian": 1e3}  # sd of the clusters, over that of the residual
 
 
-def verdict(estimator, converged):
+def verdict(estimator, x, converged):
     """What holds of a fit: dictionary of a word to a sentence that says what to do.
 
     Args:
         estimator: One that has its summaries.
+        x: Array of shape `(rows, columns)`, encoded: the training rows.
         converged: Whether the likelihood is at its maximum, or the loss was flat.
     """
     found = {
@@ -25,7 +26,7 @@ def verdict(estimator, converged):
         else "the loss still fell. Pass epochs= for more, or "
         "look for columns and clusters of a few rows.",
         "singular": _singular(estimator),
-        "separated": _separated(estimator),
+        "separated": _separated(estimator, x),
         "aliased": _aliased(estimator),
     }
     return {word: text for word, text in found.items() if text is not None}
@@ -55,20 +56,21 @@ def _prior_covariances(estimator):
         yield variable, covariance
 
 
-def _separated(estimator):
-    """Terms and clusters that tell a 0/1 outcome without fail, and so have no finite effect."""
-    if estimator.outcome_.family != "bernoulli":
-        return None
+def _separated(estimator, x):
+    """Terms and clusters that tell the outcome without fail, and so have no finite effect."""
+    residual = estimator.outcome_.residual_variance() ** 0.5
+    most = ALIKE[estimator.outcome_.family] * residual
     found = [
         f"the outcome hardly varies within {variable!r}"
         for variable, covariance in getattr(estimator, "effect_covariances_", {}).items()
-        if covariance.iloc[0, 0] > ALIKE**2
+        if covariance.iloc[0, 0] > most**2
     ]
-    if not estimator.hidden:
+    if not estimator.hidden and estimator.outcome_.family == "bernoulli":
         table = estimator.fixed_effects_
-        unit = np.abs(coefficient_map(estimator.encoder_)[1]).max(axis=1)
-        far = (table["estimate"].abs() / unit > FAR) & (table["z"].abs() < SURE)
-        found += [f"{term} tells it without fail" for term in table["term"][far].iloc[:5]]
+        column = np.flatnonzero(coefficient_map(estimator.encoder_)[2])[1:] - 1
+        reach = np.ptp(x, axis=0) * np.abs(np.asarray(estimator.model_.fixed_head.kernel)[:, 0])
+        far = (reach[column] > FAR) & (table["z"].abs().to_numpy()[1:] < SURE)
+        found += [f"{term} tells it without fail" for term in table["term"][1:][far].iloc[:5]]
     if not found:
         return None
     return f"{', '.join(found)}. Its estimate has no end: leave it out, or pool groups."
