@@ -36,7 +36,7 @@ def fit_exactly(model, x, ids, outcome, weights, kept, reml=False):
     """
     effects = effects_of(model, x, ids)
     order = sorted(range(len(effects)), key=lambda number: -effects[number].size)
-    design = with_ones(x)[:, kept].astype("float64")
+    design = np.ascontiguousarray(with_ones(x)[:, kept], "float64")
     arguments = design, outcome.astype("float64"), [effects[number] for number in order], weights
     gaussian = model.settings["family"] == "gaussian"
     likelihood = GaussianLikelihood(*arguments, reml) if gaussian else BernoulliBound(*arguments)

@@ -5,6 +5,8 @@ M = I + Lambda' Z' W Z Lambda (Henderson 1953; Bates et al. 2015, section 3). Th
 variable makes a block of M for each cluster; the others are what is left when it is eliminated.
 """
 
+from copy import copy
+
 import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
@@ -44,7 +46,9 @@ class Effects:
 
     def scaled(self, root):
         """The effects v of which these are Lambda v."""
-        return Effects(self.ids, self.design @ root, self.clusters, self.correlated)
+        effects = copy(self)
+        effects.design = self.design @ root
+        return effects
 
     def of_rows(self, means):
         """What means `(clusters, effects)` are on each row: `(rows,)`."""
