@@ -31,6 +31,12 @@ def test_groups_are_sorted_and_coded():
     assert codes.tolist() == [[1, 0], [0, 1], [0, 0]]
 
 
-def test_weights_are_scaled_to_a_mean_of_one():
-    assert check_weights([1, 3, 0, 4]).tolist() == [0.5, 1.5, 0, 2]
+def test_weights_stay_as_they_are():
+    assert check_weights([1, 3, 0, 4]).tolist() == [1, 3, 0, 4]
     assert check_weights(None) is None
+
+
+def test_weights_of_a_survey_are_warned_about():
+    with pytest.warns(UserWarning, match="mean of 97.5.*Divide a survey's weights"):
+        weights = check_weights([95, 100])
+    assert weights.tolist() == [95, 100]

@@ -184,6 +184,24 @@ def test_it_says_that_it_converged(fitted, name):
     assert fitted(name).verdict_.keys() == {"converged"}
 
 
+@pytest.mark.parametrize("kind", [FairMEDLRegressor, FairMEDLClassifier])
+def test_a_weight_counts_copies_of_a_row(kind):
+    """Standard errors and the bound too; a weight of 0 leaves a row out."""
+    rows = simulated("weighted").iloc[:600].assign(extra=lambda d: d["copies"] - 1)
+    copied = rows.loc[rows.index.repeat(rows["extra"])]
+    outcome = "v" if kind is FairMEDLRegressor else "y"
+    settings = LINEAR | {"random_effects": "intercept"}
+    weighted = kind(**settings).fit(
+        rows[["x"]], rows[outcome], clusters=rows["site"], sample_weight=rows["extra"]
+    )
+    plain = kind(**settings).fit(copied[["x"]], copied[outcome], clusters=copied["site"])
+    tables = [model.fixed_effects_[["estimate", "se"]] for model in (weighted, plain)]
+    np.testing.assert_allclose(*tables, rtol=1e-4)
+    assert weighted.lower_bound_ == pytest.approx(plain.lower_bound_, abs=1e-3)
+    sds = [model.variance_components_["sd"] for model in (weighted, plain)]
+    np.testing.assert_allclose(*sds, rtol=1e-3)
+
+
 def test_without_random_effects_it_is_least_squares():
     rows = simulated("few_clusters")
     model = FairMEDLRegressor(**LINEAR, random_effects=None).fit(rows[["x", "size"]], rows["y"])

@@ -339,7 +339,7 @@ def test_history_and_chance_levels(full, tiny_pay):
     assert levels["fairness"] == pytest.approx((np.log(2) + 2 * np.log(3)) / 3)
 
 
-def test_doubling_all_weights_changes_nothing(full, tiny_pay):
+def test_doubling_all_weights_doubles_the_rows_and_nothing_else(full, tiny_pay):
     data, y = tiny_pay
     model = fit(data, y, {"cluster_predictor": True}, sample_weight=np.full(240, 2.0))
     one, other = (each.predict(data.x, clusters=data.clusters) for each in (model, full))
