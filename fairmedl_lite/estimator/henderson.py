@@ -11,8 +11,8 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
-DENSE = 0.1  # share of non-zeros from which a matrix is no longer worth keeping sparse
-COLUMNS = 64  # of an inverse, at a time
+DENSE, LARGEST = 10, 8_000  # non-zeros a row from which a sparse factor fills up; rows of a dense
+COLUMNS = 256  # of an inverse, at a time
 
 
 class Effects:
@@ -105,7 +105,9 @@ class Factor:
             self.between = scale[0].T @ products.between @ others
             self.reduced = (_block_diagonal(self.first) @ self.between).tocsr()
             left = others.T @ products.others @ others - self.between.T @ self.reduced
-            self.others, log_determinant = _factored(left + sparse.identity(left.shape[0]))
+            self.others, log_determinant = _factored(
+                (left + sparse.identity(left.shape[0])).tocsr()
+            )
             self.log_determinant += log_determinant
 
     def solve(self, right):
@@ -121,34 +123,48 @@ class Factor:
 
     def blocks(self):
         """The blocks of M^-1 that belong to one cluster: `(clusters, effects, effects)` each."""
-        found = [self.first]
-        start = 0
-        for clusters, width, _ in (block.shape for block in self.own[1:]):
-            found.append(np.empty((clusters, width, width)))
-            step = max(1, COLUMNS // width)
-            for cluster in range(0, clusters, step):
-                stop = min(cluster + step, clusters)
-                columns = slice(start + cluster * width, start + stop * width)
-                inverse = self._columns(columns)
-                own = inverse[columns].reshape(stop - cluster, width, stop - cluster, width)
-                number = np.arange(stop - cluster)
-                found[-1][cluster:stop] = own[number, :, number]
-                found[0] = found[0] + self._through(inverse, columns)
-            start += clusters * width
+        clusters, width, _ = self.first.shape
+        found = [self.first, *(np.empty_like(block) for block in self.own[1:])]
+        for number, part, columns, inverse in self._columns():
+            found[number][part] = _diagonal(inverse[columns], found[number].shape[1])
+            left = (self.reduced @ inverse).reshape(clusters, width, -1)
+            right = self.reduced[:, columns].toarray().reshape(clusters, width, -1)
+            found[0] = found[0] + left @ np.swapaxes(right, 1, 2)
         return found
 
-    def _columns(self, columns):
-        """Columns of the inverse of what is left for the other variables."""
-        unit = np.zeros((self.reduced.shape[1], columns.stop - columns.start))
-        unit[columns] = np.eye(unit.shape[1])
-        return self.others(unit)
+    def sums(self):
+        """The same blocks, summed over the clusters: `(effects, effects)` each."""
+        found = [self.first.sum(axis=0), *(np.zeros(block.shape[1:]) for block in self.own[1:])]
+        width = len(found[0])
+        of_effect = [self.reduced[number::width] for number in range(width) if len(self.own) > 1]
+        between = [[(one.T @ other).tocsc() for other in of_effect] for one in of_effect]
+        for number, _, columns, inverse in self._columns():
+            found[number] += _diagonal(inverse[columns], len(found[number])).sum(axis=0)
+            for place in np.ndindex(width, width):
+                one = between[place[0]][place[1]][:, columns]
+                found[0][place] += one.multiply(inverse).sum()
+        return found
 
-    def _through(self, inverse, columns):
-        """What these columns add to the first variable's blocks."""
-        clusters, width, _ = self.first.shape
-        left = (self.reduced @ inverse).reshape(clusters, width, -1)
-        right = self.reduced[:, columns].toarray().reshape(clusters, width, -1)
-        return left @ np.swapaxes(right, 1, 2)
+    def _columns(self):
+        """The inverse of what is left for the other variables, some clusters at a time.
+
+        Yields the number of the variable, which of its clusters, which columns, and these columns.
+        """
+        start = 0
+        for number, (clusters, width, _) in enumerate((b.shape for b in self.own[1:]), start=1):
+            for first in range(0, clusters, max(1, COLUMNS // width)):
+                part = slice(first, min(first + max(1, COLUMNS // width), clusters))
+                columns = slice(start + part.start * width, start + part.stop * width)
+                unit = np.zeros((self.reduced.shape[1], columns.stop - columns.start))
+                unit[columns] = np.eye(unit.shape[1])
+                yield number, part, columns, self.others(unit)
+            start += clusters * width
+
+
+def _diagonal(square, width):
+    """The blocks on the diagonal of a matrix: `(blocks, width, width)`."""
+    number = np.arange(len(square) // width)
+    return square.reshape(len(number), width, len(number), width)[number, :, number]
 
 
 class Solution:
@@ -212,7 +228,7 @@ def _repeated(root, clusters):
 
 def _factored(matrix):
     """A function that solves for a symmetric positive definite matrix, and its log determinant."""
-    if matrix.nnz > DENSE * matrix.shape[0] ** 2:
+    if matrix.nnz > DENSE * len(matrix.indptr) and matrix.shape[0] <= LARGEST:
         lower = linalg.cho_factor(matrix.toarray(), lower=True)
         return lambda right: linalg.cho_solve(lower, right), 2 * np.log(lower[0].diagonal()).sum()
     options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}

@@ -67,12 +67,14 @@ class GaussianFit:
 
     def posterior(self):
         """Means and covariances of v: lists of `(clusters, effects[, effects])`."""
-        means = self.solution.effects / self.residual
-        return split(means, self.likelihood.effects), self.factor.blocks()
+        return self._means(), self.factor.blocks()
+
+    def _means(self):
+        return split(self.solution.effects / self.residual, self.likelihood.effects)
 
     def moments(self):
         """For each cluster variable the sum over its clusters of E[v v']: `(effects, effects)`."""
-        found = [m.T @ m + v.sum(axis=0) for m, v in zip(*self.posterior(), strict=True)]
+        found = [m.T @ m + v for m, v in zip(self._means(), self.factor.sums(), strict=True)]
         if self.likelihood.reml:  # there the coefficients are unknown too
             spread = split(self.solution.along @ self.solution.inverse.T, self.likelihood.effects)
             found = [m + np.einsum("jak,jbk->ab", s, s) for m, s in zip(found, spread, strict=True)]
