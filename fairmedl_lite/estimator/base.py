@@ -91,6 +91,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
             level has been beaten, or has collapsed.
     """
 
+    widest_encoder = None  # `compare` sets it, so that the resamples' networks share one graph
+
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls.__doc__ = _joined(cls.__doc__, FairMEDLEstimator.__doc__)
@@ -195,6 +197,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         """Learn clusters and encoding; the encoded rows and the numbers of their clusters."""
         needed = [name for name in NEED_CLUSTERS if getattr(self, name)]
         self.rows_ = Rows.learn(X, clusters, needed=needed, within_between=self.within_between)
+        if self.widest_encoder and self.hidden:
+            self.encoder_.widen(self.widest_encoder)
         self.feature_names_in_ = np.array(list(as_table(X)), dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
         return self.rows_.read(X, clusters)
@@ -256,7 +260,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
                 recipe = replace(recipe, **{name: getattr(self, name)})
         if sample_weight is not None:
             sample_weight = (sample_weight / sample_weight.mean()).astype("float32")
-        return train(model, x, y, sample_weight, recipe, epochs=self.epochs, loss=loss)
+        how = {"seed": self.seed, "epochs": self.epochs, "loss": loss}
+        return train(model, x, y, sample_weight, recipe, **how)
 
     def _chance_levels(self, ids, cells, sample_weight):
         """The cross-entropy, in nats, of adversaries that know only how frequent answers are."""

@@ -15,6 +15,8 @@ class TableEncoder:
     median, or no category, and a column `..._missing` marks it.
     """
 
+    unused = 0  # columns of zeros at the end
+
     def fit(self, table):
         """Learn medians, means, scales and categories.
 
@@ -27,6 +29,19 @@ class TableEncoder:
         table = as_table(table)
         self.columns = {name: self._learn(name, table[name]) for name in table}
         return self
+
+    def widen(self, whole):
+        """Read as many columns as an encoder of more rows: those beyond its own hold zeros.
+
+        So an encoding has one width, whichever rare categories its training rows have.
+
+        Args:
+            whole: A fitted `TableEncoder`.
+        """
+        widths = [
+            (_width(learned), _width(self.columns[name])) for name, learned in whole.columns.items()
+        ]
+        self.unused = sum(more - own for more, own in widths)
 
     def _learn(self, name, column):
         if column.isna().all():
@@ -70,6 +85,7 @@ class TableEncoder:
             stop = start + _width(learned)
             self._encode(name, table[name], encoded[:, start:stop])
             start = stop
+        encoded[:, start:] = 0
         return encoded
 
     def _check_columns(self, table):
@@ -120,7 +136,7 @@ class TableEncoder:
         for name, learned in self.columns.items():
             names += [f"{name}_{value}" for value in learned.get("categories", [])] or [name]
             names += [f"{name}_missing"] * learned["missing"]
-        return names
+        return names + ["unused"] * self.unused
 
     def get_config(self):
         """What was learned, as JSON can hold it."""

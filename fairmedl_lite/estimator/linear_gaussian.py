@@ -10,7 +10,6 @@ import numpy as np
 
 from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
 
-
 LEAST_REST = 1e-12  # of y' y, which rounding may take away
 
 

@@ -22,6 +22,7 @@ from fairmedl_lite import __version__, checks
 from fairmedl_lite.data.clustered import ClusteredData
 from fairmedl_lite.data.split import split
 from fairmedl_lite.estimator.base import FairMEDLEstimator
+from fairmedl_lite.estimator.encoding import TableEncoder
 from fairmedl_lite.evaluation import figures
 from fairmedl_lite.evaluation.records import append, read
 from fairmedl_lite.metrics.performance import youden_threshold
@@ -106,7 +107,8 @@ def compare(
             f"y of a classification must hold 0 and 1. Received: {data.y.unique()[:5].tolist()}. "
             "Compare it with the positive class first."
         )
-    plan = _Plan(keep_together, rows, unseen, measure, swap_rows)
+    encoder = TableEncoder().fit(data.x) if any(map(_has_ours, models.values())) else None
+    plan = _Plan(keep_together, rows, unseen, measure, swap_rows, encoder)
     shared = {"data": _hash_data(data, keep_together), "measures": plan.hash()}
     fits = {
         (name, int(seed)): _Fit.of(name, model, int(seed), unseen_clusters, shared)
@@ -136,6 +138,7 @@ class _Plan:
     unseen: str | None
     measure: Callable
     swap_rows: int
+    encoder: TableEncoder | None  # of all rows
 
     def hash(self):
         measure = getattr(self.measure, "__qualname__", repr(self.measure))
@@ -204,12 +207,13 @@ def _fit_and_measure(data, plan, fit):
     together = plan.keep_together
     cut = split(data, unseen_clusters=fit.held_out, seed=fit.seed, keep_together=together)
     train, model = cut.train, clone(fit.model)
+    model.widest_encoder = plan.encoder
     with ONE_AT_A_TIME, _graphs_shared(model):
         start = time.perf_counter()
         model.fit(train.x, train.y, clusters=train.clusters, sensitive_features=train.sensitive)
         seconds = time.perf_counter() - start
-    one = getattr(model, "random_effects", None) is None
-    kinds = ("mixed",) if one else ("mixed", "fixed", "random")
+    effects = getattr(model, "random_effects", None)
+    kinds = ("mixed",) if effects is None else ("mixed", "fixed", "random")
     rows = [row for kind in kinds for row in _measure_effects(model, kind, cut, plan, fit.seed)]
     ratios = {
         part: _test_to_train(part, measured, train) for part, measured in plan.parts(cut).items()
@@ -225,12 +229,13 @@ def _twins():
     return CompiledTwins()
 
 
+def _has_ours(model):
+    return any(isinstance(part, FairMEDLEstimator) for part in [model, *vars(model).values()])
+
+
 def _graphs_shared(model):
     """Within it, this process compiles like models once. Keras is loaded for one of ours only."""
-    parts = (model, *model.get_params().values())
-    if not any(isinstance(part, FairMEDLEstimator) for part in parts):
-        return nullcontext()
-    return _twins().shared()
+    return _twins().shared() if _has_ours(model) else nullcontext()
 
 
 def _test_to_train(part, measured, train):
@@ -256,14 +261,10 @@ def _measure_effects(model, effects, cut, plan, seed):
         if plan.swap_rows and effects != "random":
             options = {"most": plan.swap_rows, "seed": seed, **predict}
             found = found + figures.measure_swaps(model, measured, **options)
-        rows += [_row(part, effects, figure) for figure in found]
+        for figure in found:
+            place = figure.threshold, figure.metric, figure.attribute, figure.group
+            rows.append([part, effects, *map(str, place), float(figure.value)])
     return rows
-
-
-def _row(part, effects, figure):
-    """One figure as a record holds it."""
-    place = part, effects, figure.threshold, figure.metric, figure.attribute, figure.group
-    return [*map(str, place), float(figure.value)]
 
 
 def _score(model, rows, predict):
@@ -281,8 +282,7 @@ def _thresholds(model, rows, predict):
 
 
 def _warn_of_failures(records):
-    failed = [record for record in records.values() if record["error"]]
-    if failed:
+    if failed := [record for record in records.values() if record["error"]]:
         warnings.warn(
             f"{len(failed)} of {len(records)} fits failed; their rows say why. One is "
             f"{failed[0]['model']!r} at seed {failed[0]['seed']}: {failed[0]['error']}",

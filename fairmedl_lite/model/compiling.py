@@ -1,11 +1,9 @@
-"""How a model is compiled, and how models that are alike share one compiled graph."""
+"""How an epoch becomes one compiled graph, and how models that are alike share it."""
 
-import math
-from collections import OrderedDict
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from fairmedl_lite.model.backend import keras
+from fairmedl_lite.model.backend import keras, ops
 
 AVERAGING = 0.98  # momentum of the weights' moving average
 TWINS = 3  # compiled models that are kept
@@ -14,37 +12,89 @@ HELD = ("num_rows", "base_rate", "seed")  # what a model holds in variables, not
 _twins = ContextVar("twins", default=None)
 
 
-def compile_model(model, steps, learning_rate, loss=None):
-    """Compile for Adam with averaged weights, in the way that is fastest on a CPU.
+def compile_epoch(model, data, learning_rate, loss=None):
+    """Compile for Adam with averaged weights, and an epoch as one graph of Keras's own steps.
+
+    Keras's `fit` feeds each batch from outside, which takes a small network longer than its
+    arithmetic. Here the rows are resident, and each step takes its own.
 
     Args:
-        model: A `keras.Model`.
-        steps: Integer. Steps of an epoch: TensorFlow runs them as one graph, JAX would unroll.
+        model: A `keras.Model`. It gets `run_epoch`, a function of data and of the rows of each
+            step, an int32 array of shape `(steps, batch)`; it returns the epoch's mean loss terms.
+        data: Its inputs, targets and, if there are any, sample weights.
         learning_rate: Float.
         loss: Name of a Keras loss, or `None`.
     """
-    backend = keras.backend.backend()
-    model.compile(
-        keras.optimizers.Adam(learning_rate, use_ema=True, ema_momentum=AVERAGING),
-        loss=loss,
-        jit_compile=backend == "jax",
-        steps_per_execution=steps if backend == "tensorflow" else 1,
+    optimizer = keras.optimizers.Adam(learning_rate, use_ema=True, ema_momentum=AVERAGING)
+    model.compile(optimizer, loss=loss)
+    optimizer.build(model.trainable_variables)
+    make = _tensorflow_epoch if keras.backend.backend() == "tensorflow" else _jax_epoch
+    model.run_epoch = make(model, data)
+
+
+def _tensorflow_epoch(model, data):
+    import tensorflow as tf
+
+    @tf.autograph.experimental.do_not_convert
+    def step(data, rows):
+        model.train_step(keras.tree.map_structure(lambda part: tf.gather(part, rows), data))
+
+    def epoch(data, order):
+        model.reset_metrics()
+        for rows in order:
+            step(data, rows)
+        return model.get_metrics_result()
+
+    def any_rows(part):
+        return tf.TensorSpec((None, *part.shape[1:]), part.dtype)
+
+    signature = keras.tree.map_structure(any_rows, data)
+    signature = signature, tf.TensorSpec((None, None), "int32")
+    return tf.function(epoch).get_concrete_function(*signature)
+
+
+def _jax_epoch(model, data):
+    import jax
+
+    variables = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
     )
+
+    @jax.jit
+    def epoch(state, data, order):
+        def step(state, rows):
+            batch = keras.tree.map_structure(lambda part: part[rows], data)
+            return model.train_step(state, batch)[1], None
+
+        *state, terms = state
+        state = (*state, [ops.zeros_like(term) for term in terms])
+        return jax.lax.scan(step, state, order)[0]
+
+    def run(data, order):
+        state = tuple([variable.value for variable in group] for group in variables)
+        state = epoch(state, data, order)
+        keras.tree.map_structure(lambda variable, value: variable.assign(value), variables, state)
+        return model.get_metrics_result()
+
+    return run
 
 
 class CompiledTwins:
     """Compiled models, one for all models that differ in data and seed alone.
 
     On TensorFlow compiling takes about as long as training on 20,000 rows, and a compiled graph
-    keeps 15 to 40 MB. A twin is trained in the model's place, in its state. JAX compiles quickly,
-    and nothing is kept.
+    keeps 15 to 40 MB. A twin is trained in the model's place, in its state. JAX compiles for each
+    number of rows, and nothing is kept.
 
     Args:
         most: Integer. How many are kept: those that were used last.
     """
 
     def __init__(self, most=TWINS):
-        self.most, self.models = most, OrderedDict()
+        self.most, self.models = most, {}
 
     @contextmanager
     def shared(self):
@@ -55,49 +105,49 @@ class CompiledTwins:
         finally:
             _twins.reset(token)
 
-    def of(self, model, steps, learning_rate, loss):
+    def of(self, model, data, learning_rate, loss):
         """A compiled twin in the model's state, with a fresh optimizer."""
-        steps = 2 ** math.ceil(math.log2(steps))  # an execution ends with the epoch all the same
-        key = graph_key(model, steps, loss)
-        if key not in self.models:
-            twin = type(model).from_config(model.get_config())
-            twin.build(model.built_shape)
-            compile_model(twin, steps, learning_rate, loss)
-            self.models[key] = twin
-        self.models.move_to_end(key)
+        key = graph_key(model, len(data), loss)
+        twin = self.models.pop(key, None) or self._new(model, data, learning_rate, loss)
+        self.models[key] = twin  # the last one
         while len(self.models) > self.most:
-            self.models.popitem(last=False)
-        twin = self.models[key]
+            del self.models[next(iter(self.models))]
         _copy_state(model, twin)
         for variable in twin.optimizer.variables:
-            variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
         twin.optimizer.learning_rate = learning_rate
         return twin
 
+    def _new(self, model, *how):
+        twin = type(model).from_config(model.get_config())
+        twin.build(model.built_shape)
+        compile_epoch(twin, *how)
+        return twin
 
-def graph_key(model, steps, loss):
+
+def graph_key(model, parts, loss):
     """What two models must share to share a graph: all but what their variables hold."""
     settings = {name: value for name, value in model.get_config().items() if name not in HELD}
     shapes = tuple(tuple(variable.shape) for variable in model.variables)
-    return type(model), tuple(sorted(settings.items())), shapes, steps, loss
+    return type(model), tuple(sorted(settings.items())), shapes, parts, loss
 
 
 @contextmanager
-def compiled(model, steps, learning_rate, loss):
+def compiled(model, data, learning_rate, loss):
     """The compiled model to train: itself, or a twin whose state it takes over at the end.
 
     Its own graph is let go of then: it is larger than the weights. Arguments as in
-    `compile_model`.
+    `compile_epoch`.
     """
     twins = _twins.get()
     if twins is not None:
-        twin = twins.of(model, steps, learning_rate, loss)
+        twin = twins.of(model, data, learning_rate, loss)
         yield twin
         _copy_state(twin, model)
         return
-    compile_model(model, steps, learning_rate, loss)
+    compile_epoch(model, data, learning_rate, loss)
     yield model
-    model.train_function = None
+    del model.run_epoch
 
 
 def _copy_state(source, target):

@@ -1,4 +1,4 @@
-"""How a model is trained: Keras's own fit, and a schedule that ends it when it has converged."""
+"""How a model is trained: epoch by epoch, by a schedule that ends when it has converged."""
 
 import math
 import warnings
@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
-from fairmedl_lite.model.backend import keras
+from fairmedl_lite.model.backend import keras, ops
 from fairmedl_lite.model.compiling import compiled
 
 MIN_EPOCHS, MIN_STEPS = 20, 1600
 LONGEST = 4  # times the shortest training
-TILED_PASSES, TILED_ROWS = 40, 200_000  # of small data in one epoch
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,8 @@ NETWORK = Recipe(256, 1e-3, 0.2, lambda done: 0.2, lambda rows: 0.02, 0)
 LINEAR = Recipe(8192, 0.006, 0.5, lambda done: (1 + cos(pi * done)) / 2, lambda rows: 1 / rows, 2)
 
 
-def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
+def train(model, x, y, sample_weight, recipe, *, seed, epochs=None, loss=None):
     """Fit a model by Adam with averaged weights.
-
-    On TensorFlow a seeded Keras draws one order of the rows, and every epoch has the same batches.
 
     Args:
         model: A `keras.Model`.
@@ -57,6 +54,7 @@ def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
         y: Its targets.
         sample_weight: Array of shape `(rows,)`, or `None`.
         recipe: A `Recipe`.
+        seed: Integer. Seeds the order of the rows, a new one each epoch.
         epochs: Integer, or `None` to stop once the task's loss no longer falls: at least 20
             epochs and 1,600 steps, at most four times that.
         loss: Name of a Keras loss, for a model that has none of its own.
@@ -68,51 +66,41 @@ def train(model, x, y, sample_weight, recipe, *, epochs=None, loss=None):
         ConvergenceWarning: If the loss still falls when the longest training ends.
     """
     rows = len(keras.tree.flatten(x)[0])
-    passes = _passes(rows, recipe.batch_size, epochs)
-    data = keras.tree.map_structure(lambda part: _repeated(part, passes), (x, y))
-    steps = passes * math.ceil(rows / recipe.batch_size)
-    shortest = math.ceil(epochs / passes) if epochs else max(MIN_EPOCHS, -(-MIN_STEPS // steps))
-    schedule = Anneal(recipe, rows, shortest, shortest if epochs else LONGEST * shortest)
-    with compiled(model, steps, recipe.learning_rate, loss) as trainee:
-        fitted = trainee.fit(
-            *data,
-            sample_weight=None if sample_weight is None else _repeated(sample_weight, passes),
-            batch_size=min(rows, recipe.batch_size),
-            shuffle=rows > recipe.batch_size,
-            epochs=schedule.longest,
-            steps_per_epoch=steps,  # unless told, Keras sets each epoch's data up twice
-            callbacks=[schedule],
-            verbose=0,
-        )
+    steps = math.ceil(rows / recipe.batch_size)
+    shortest = epochs or max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps))
+    schedule = Anneal(recipe, rows, shortest, epochs or LONGEST * shortest)
+    data = (x, y) if sample_weight is None else (x, y, sample_weight)
+    data = keras.tree.map_structure(ops.convert_to_tensor, data)
+    with compiled(model, data, recipe.learning_rate, loss) as trainee:
+        while not schedule.ended:
+            schedule.observe(trainee.run_epoch(data, batches(rows, steps, seed, schedule.epoch)))
+            trainee.optimizer.learning_rate = schedule.learning_rate
+        trainee.optimizer.finalize_variable_values(trainee.trainable_variables)
     if not schedule.converged:
         warnings.warn(
-            f"The loss still fell after {passes * len(fitted.epoch)} epochs. Pass epochs= for "
-            "more, or a larger learning_rate.",
+            f"The loss still fell after {schedule.epoch} epochs. Pass epochs= for more, or a "
+            "larger learning_rate.",
             ConvergenceWarning,
             stacklevel=4,
         )
-    history = pd.DataFrame(
-        fitted.history, index=pd.Index(passes * np.array(fitted.epoch), name="epoch")
-    )
+    history = pd.DataFrame(schedule.history).rename_axis("epoch")
     history.attrs["converged"] = schedule.converged
     return history
 
 
-def _passes(rows, batch_size, epochs):
-    """How often small data are repeated in what Keras calls an epoch, which costs time of its own.
+def batches(rows, steps, seed, epoch):
+    """The rows of each step of an epoch, in an order of its own.
 
-    Data that fill one batch are then not shuffled, so that each step sees each row once.
+    Batches are of one size, so that an epoch leaves out fewer rows than it has steps.
+
+    Returns:
+        Int32 array of shape `(steps, batch)`.
     """
-    if rows > batch_size:
-        return 1
-    return min(TILED_PASSES, epochs or TILED_PASSES, max(1, TILED_ROWS // rows))
+    order = np.random.default_rng((seed, epoch)).permutation(rows).astype("int32")
+    return order[: rows - rows % steps].reshape(steps, -1)
 
 
-def _repeated(rows, passes):
-    return rows if passes == 1 else np.concatenate([rows] * passes)
-
-
-class Anneal(keras.callbacks.Callback):
+class Anneal:
     """Lowers the learning rate once the task's loss is flat, and stops soon after.
 
     The task's loss is L(y, y_M) plus the KL: the adversaries' terms need not fall.
@@ -125,31 +113,35 @@ class Anneal(keras.callbacks.Callback):
     """
 
     def __init__(self, recipe, rows, shortest, longest):
-        super().__init__()
         self.recipe, self.tolerance = recipe, recipe.tolerance(rows)
         self.shortest, self.longest = shortest, longest
-        self.losses, self.first, self.last, self.converged = [], None, None, False
+        self.learning_rate = recipe.learning_rate
+        self.history, self.losses = [], []
+        self.first, self.last, self.converged, self.ended = None, None, False, False
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Keras calls this with the epoch's mean loss terms."""
-        self.losses.append(logs.get("mixed", logs["loss"]) + logs.get("kl", 0.0))
-        done = epoch + 1
+    @property
+    def epoch(self):
+        """How many epochs are done."""
+        return len(self.history)
+
+    def observe(self, terms):
+        """Take an epoch's mean loss terms, and set the learning rate of the next one."""
+        self.history.append({name: float(value) for name, value in terms.items()})
+        terms = self.history[-1]
+        self.losses.append(terms.get("mixed", terms["loss"]) + terms.get("kl", 0.0))
         if self.last is None:
             self.converged = self._is_flat()
             kept = 1 - self.recipe.annealed
             first, limit = (int(kept * epochs) for epochs in (self.shortest, self.longest))
-            if done >= limit:
-                self.first, self.last = done, self.longest
-            elif done >= first and self.converged:
-                self.first, self.last = done, max(self.shortest, math.ceil(done / kept))
-        elif done >= self.last:
-            self.model.stop_training = True
+            if self.epoch >= limit:
+                self.first, self.last = self.epoch, self.longest
+            elif self.epoch >= first and self.converged:
+                self.first = self.epoch
+                self.last = max(self.shortest, math.ceil(self.epoch / kept))
         if self.last is not None:
-            share = (done + 1 - self.first) / max(1, self.last - self.first)
-            self._set_learning_rate(self.recipe.decay(min(share, 1.0)))
-
-    def _set_learning_rate(self, factor):
-        self.model.optimizer.learning_rate = factor * self.recipe.learning_rate
+            self.ended = self.epoch >= self.last
+            share = (self.epoch + 1 - self.first) / max(1, self.last - self.first)
+            self.learning_rate = self.recipe.decay(min(share, 1.0)) * self.recipe.learning_rate
 
     def _is_flat(self):
         quarter = min(len(self.losses), self.shortest) // 4

@@ -135,3 +135,15 @@ def test_columns_of_one_name_are_refused():
     table = pd.DataFrame([[1, 2]], columns=["a", "a"])
     with pytest.raises(ValueError, match="columns of different names"):
         TableEncoder().fit(table)
+
+
+def test_a_widened_encoding_has_the_width_of_all_rows_and_zeros_beyond_its_own_columns():
+    every = pd.DataFrame({"a": ["x", "y", "z", None], "b": [1.0, 2.0, None, 4.0]})
+    some = every.iloc[:2]
+    own, widened, whole = (TableEncoder().fit(table) for table in (some, some, every))
+    widened.widen(whole)
+    found = widened.transform(some)
+    np.testing.assert_array_equal(found[:, :3], own.transform(some))
+    assert whole.feature_names == ["a_x", "a_y", "a_z", "a_missing", "b", "b_missing"]
+    assert widened.feature_names == ["a_x", "a_y", "b", "unused", "unused", "unused"]
+    np.testing.assert_array_equal(found[:, 3:], np.zeros((2, 3)))

@@ -18,8 +18,10 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
 
+from fairmedl_lite import ladder
 from fairmedl_lite.data.clustered import Swap
 from fairmedl_lite.data.split import split
+from fairmedl_lite.evaluation import compare as compare_module
 from fairmedl_lite.evaluation.compare import compare
 from fairmedl_lite.evaluation.figures import Measured
 from fairmedl_lite.metrics.performance import youden_threshold
@@ -394,3 +396,14 @@ def test_an_outcome_that_is_not_0_and_1_is_refused_before_any_fit(data):
         ValueError, match=r"must hold 0 and 1. Received: \['(no|yes)', '(no|yes)'\]"
     ):
         run({"quick": Quick()}, words)
+
+
+def test_a_rare_category_needs_no_graph_of_its_own(data, twins, monkeypatch):
+    monkeypatch.setattr(compare_module, "_twins", lambda: twins)
+    town = np.where(np.arange(len(data)) < 2, "rare", "usual")
+    rare = replace(data, x=data.x.assign(town=town))
+    cuts = [split(rare, unseen_clusters=["east"], seed=seed) for seed in range(3)]
+    assert {cut.train.x["town"].nunique() for cut in cuts} == {1, 2}
+    model = ladder(epochs=1, hidden=(2,))["NNet"]
+    run({"NNet": model}, rare, seeds=range(3), measure=auroc_alone, swap_rows=0)
+    assert len(twins.models) == 1

@@ -1,7 +1,6 @@
 """When training lowers its learning rate, when it stops, and which weights it leaves."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite.model import training
-from fairmedl_lite.model.training import LINEAR, NETWORK, Anneal, train
+from fairmedl_lite.model.training import LINEAR, NETWORK, Anneal, batches, train
 
 STEADY = replace(NETWORK, learning_rate=1.0)
 COSINE = replace(LINEAR, learning_rate=1.0)
@@ -17,14 +16,11 @@ COSINE = replace(LINEAR, learning_rate=1.0)
 
 def run(schedule, losses):
     """Feed the schedule one loss an epoch; return epochs run and the learning rate of each."""
-    optimizer = SimpleNamespace(learning_rate=schedule.recipe.learning_rate)
-    model = SimpleNamespace(optimizer=optimizer, stop_training=False)
-    schedule.set_model(model)
     rates = []
-    for epoch, loss in zip(range(schedule.longest), losses, strict=False):
-        rates.append(optimizer.learning_rate)
-        schedule.on_epoch_end(epoch, {"mixed": loss, "kl": 0.0, "loss": 99.0 - epoch})
-        if model.stop_training:
+    for loss in losses:
+        rates.append(schedule.learning_rate)
+        schedule.observe({"mixed": loss, "kl": 0.0, "loss": 99.0 - schedule.epoch})
+        if schedule.ended:
             break
     return len(rates), rates
 
@@ -106,9 +102,8 @@ def test_fixed_epochs_lower_the_rate_for_the_last_fifth(longest):
 
 def test_the_kl_counts_and_the_adversaries_do_not():
     schedule = Anneal(STEADY, 100, 8, 8)
-    schedule.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=1.0)))
-    schedule.on_epoch_end(0, {"mixed": 0.5, "kl": 0.25, "cluster_adversary": 7.0, "loss": 9.0})
-    schedule.on_epoch_end(1, {"loss": 0.4})
+    schedule.observe({"mixed": 0.5, "kl": 0.25, "cluster_adversary": 7.0, "loss": 9.0})
+    schedule.observe({"loss": 0.4})
     assert schedule.losses == [0.75, 0.4]
 
 
@@ -123,17 +118,12 @@ def line(seed=0):
 def fit_line(*, epochs=5, sample_weight=None, **changed):
     model, x, y = line()
     recipe = replace(NETWORK, **{"batch_size": 64, "learning_rate": 0.1} | changed)
-    history = train(model, x, y, sample_weight, recipe, epochs=epochs, loss="mse")
+    how = {"seed": 0, "epochs": epochs, "loss": "mse"}
+    history = train(model, x, y, sample_weight, recipe, **how)
     return float(np.asarray(model.layers[0].kernel)[0, 0]), history
 
 
-@pytest.fixture
-def one_pass(monkeypatch):
-    """Small data are not repeated: an epoch is one pass."""
-    monkeypatch.setattr(training, "TILED_PASSES", 1)
-
-
-def test_the_averaged_weights_are_left_in_place(one_pass):
+def test_the_averaged_weights_are_left_in_place():
     weight, _ = fit_line(epochs=5)
     plain, x, y = line()
     plain.compile(keras.optimizers.Adam(0.1), loss="mse")
@@ -149,45 +139,15 @@ def test_the_averaged_weights_are_left_in_place(one_pass):
     assert weight == pytest.approx(average, rel=1e-3)
 
 
-def test_history_has_each_epoch(one_pass):
+def test_history_has_each_epoch():
     _, history = fit_line(epochs=3)
     assert history.index.tolist() == [0, 1, 2] and history.index.name == "epoch"
     assert history["loss"][0] > history["loss"][2]
 
 
-def test_small_data_are_repeated_within_an_epoch_of_keras_and_trained_alike(monkeypatch):
-    weight = np.linspace(0.5, 1.5, 64)
-    steady = {"sample_weight": weight, "epochs": 12, "decay": lambda done: 1.0}
-    found = {}
-    for passes in (1, 4):
-        monkeypatch.setattr(training, "TILED_PASSES", passes)
-        found[passes] = fit_line(**steady)
-    assert found[4][0] == pytest.approx(found[1][0], rel=1e-5)
-    assert found[4][1].index.tolist() == [0, 4, 8]
-    by_four = found[1][1]["loss"].to_numpy().reshape(3, 4).mean(axis=1)
-    np.testing.assert_allclose(found[4][1]["loss"], by_four, rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "rows, batch_size, epochs, passes",
-    [
-        (100, 256, None, 40),
-        (100, 256, 7, 7),
-        (256, 256, None, 40),
-        (257, 256, None, 1),
-        (8000, 8192, None, 25),  # 200,000 rows
-        (300_000, 400_000, None, 1),
-    ],
-)
-def test_how_often_small_data_are_repeated(rows, batch_size, epochs, passes):
-    assert training._passes(rows, batch_size, epochs) == passes
-
-
 @pytest.mark.parametrize("epochs, longest", [(None, 40), (12, 12)])
 @pytest.mark.parametrize("rate, warns", [(0.05, True), (1e-6, False)])
-def test_a_loss_that_still_falls_is_warned_of(
-    one_pass, monkeypatch, recwarn, rate, warns, epochs, longest
-):
+def test_a_loss_that_still_falls_is_warned_of(monkeypatch, recwarn, rate, warns, epochs, longest):
     monkeypatch.setattr(training, "MIN_EPOCHS", 10)
     monkeypatch.setattr(training, "MIN_STEPS", 1)
     _, history = fit_line(epochs=epochs, learning_rate=rate)
@@ -206,19 +166,51 @@ def test_unset_epochs_take_at_least_the_least_steps(monkeypatch):
     assert len(history["loss"]) == 5  # 4 steps an epoch, 18 / 4 rounded up
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on TensorFlow alone")
-def test_a_seeded_fit_takes_the_same_batches_in_every_epoch():
-    batches = []
+def test_each_epoch_has_an_order_of_its_own_and_each_run_the_same():
+    first, second, again, other = (
+        batches(100, 7, *start) for start in ((0, 0), (0, 1), (0, 0), (1, 0))
+    )
+    assert first.shape == (7, 14) and len(np.unique(first)) == 98  # two rows wait
+    np.testing.assert_array_equal(first, again)
+    assert (first != second).any() and (first != other).any()
+    assert set(first.ravel()) != set(second.ravel())  # others wait
 
-    class Record(keras.layers.Layer):
-        def call(self, x):
-            batches.append(np.asarray(x)[:, 0].tolist())
-            return x
 
-    model = keras.Sequential([Record(), keras.layers.Dense(1)])
-    model.compile(loss="mse", run_eagerly=True)
-    keras.utils.set_random_seed(0)
-    rows = np.arange(10.0)[:, None]
-    model.fit(rows, rows, batch_size=4, epochs=2, verbose=0)
-    first, second = batches[-6:-3], batches[-3:]
-    assert first == second != [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+def test_a_fit_takes_these_batches():
+    """One weight per row, each moved by the steps that its row was in."""
+
+    class Record(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.table = self.add_weight(shape=(10,), initializer="zeros")
+
+        def call(self, rows):
+            return keras.ops.take(self.table, keras.ops.cast(rows, "int32"))
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return -keras.ops.mean(y_pred)
+
+    rows = np.arange(10, dtype="float32")
+    weights = []
+    for seed in (0, 0, 1):
+        model = Record()
+        model.build((None,))
+        how = {"seed": seed, "epochs": 2}
+        train(model, rows, rows, None, replace(NETWORK, batch_size=4), **how)
+        weights.append(np.asarray(model.table))
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert (weights[0] != weights[2]).any()
+
+
+def test_the_steps_are_those_of_keras():
+    """An epoch of four batches, against Keras's own steps on them."""
+    found, x, y = line()
+    recipe = replace(NETWORK, batch_size=16, learning_rate=0.1)
+    history = train(found, x, y, None, recipe, seed=3, epochs=1, loss="mse")
+    plain, _, _ = line()
+    optimizer = keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.98)
+    plain.compile(optimizer, loss="mse")
+    losses = [plain.train_on_batch(x[rows], y[rows]) for rows in batches(64, 4, 3, 0)]
+    optimizer.finalize_variable_values(plain.trainable_variables)
+    np.testing.assert_allclose(found.get_weights(), plain.get_weights(), rtol=1e-5)
+    assert history["loss"][0] == pytest.approx(np.mean(losses), rel=1e-5)
