@@ -10,7 +10,7 @@ NBVAL = --nbval-lax --nbval-current-env --nbval-kernel-startup-timeout=2000 --ig
 EXTRAS = --extra cpu --extra notebooks --extra book --extra classroom --extra test
 # What JAX needs and the environment has.
 SHARED = numpy scipy ml-dtypes opt-einsum
-# The same of GPBoost.
+# The same of GPBoost and statsmodels.
 BESIDE = cloudpickle colorama joblib markupsafe narwhals numpy packaging pandas python-dateutil \
 	pyyaml scikit-learn scipy six threadpoolctl tqdm typing-extensions tzdata
 COMPILE = --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
@@ -132,6 +132,9 @@ lock: build/uv/bin/uv
 	@echo 'gpboost>=1.8' | build/uv/bin/uv pip compile $(COMPILE) --upgrade --no-annotate \
 		--custom-compile-command "make lock" --constraints requirements.lock \
 		$(addprefix --no-emit-package ,$(BESIDE)) - -o requirements-gpboost.lock
+	@echo 'statsmodels>=0.14' | build/uv/bin/uv pip compile $(COMPILE) --upgrade --no-annotate \
+		--custom-compile-command "make lock" --constraints requirements.lock \
+		$(addprefix --no-emit-package ,$(BESIDE)) - -o requirements-statsmodels.lock
 	@$(MAKE) env
 	@$(PY) -m tools.repository.environment
 

@@ -1,0 +1,1 @@
+"""How long linear mixed models take, beside lme4, GPBoost and statsmodels."""
