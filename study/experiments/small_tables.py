@@ -118,7 +118,8 @@ def fit_ours(method, train, test, seed):
     kind = FairMEDLClassifier if train.task == "classification" else FairMEDLRegressor
     model = kind(**OURS[method], seed=seed)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
         groups = {"clusters": train.clusters, "sensitive_features": train.sensitive}
         model.fit(train.x, train.y, **groups)
     seen = {
