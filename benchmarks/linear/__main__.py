@@ -177,8 +177,8 @@ def main():
         runs = [measure(part, name, Path(folder) / name) for part, name in tqdm(tasks)]
     found = medians(pd.DataFrame(runs))
     pd.set_option("display.width", 250, "display.max_columns", 20)
-    print(speed_table(found, sizes).round(2).to_string(na_rep=""))
-    print(estimates(found).round(3).to_string(index=False, na_rep=""))
+    print(speed_table(found, sizes).round(2).to_string(na_rep="-"))
+    print(estimates(found).round(3).to_string(index=False, na_rep="-"))
     for name, method, said in warned(runs):
         print(f"{method} warned on {name!r}: {said}")
     if chosen.output:
