@@ -12,10 +12,9 @@ All maximise the likelihood by their default settings: lme4 by `lmer(REML = FALS
 with Laplace's approximation; GPBoost by `GPModel`, which solves crossed variables by iterations
 from random vectors: beside it stands its Cholesky factor, which is exact as the others' are;
 statsmodels by MixedLM, and for 0/1 by BinomialBayesMixedGLM's variational Bayes, which has priors.
-Where one is not there, it cannot fit
-the model: GPBoost has no correlation of slopes; MixedLM has crossed variables in dense matrices
-alone; BinomialBayesMixedGLM has no correlation either. A fit is stopped after three minutes, and then
-not repeated.
+Where one is not there, it cannot fit the model: GPBoost and BinomialBayesMixedGLM have no
+correlation of slopes, MixedLM has crossed variables in dense matrices alone. A fit is stopped after
+three minutes, and then not repeated.
 
 Standard deviations and log likelihoods are printed beside the seconds, so that a fast wrong fit
 shows. Of a 0/1 outcome a log likelihood is an approximation: ours a lower bound, the others'
