@@ -114,6 +114,7 @@ def measure_all(pairs, repeats, folder):
         if ended[pair]:
             method, name = pair
             runs.append(measure(method, name, folder / name))
+            tqdm.write(f"{name}, {method}: {runs[-1]['seconds']:.2f} s")
             ended[pair] = not np.isnan(runs[-1]["seconds"])
     return runs
 
