@@ -213,7 +213,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
                 f"sensitive_features must be given for fairness={self.fairness}. Received: None. "
                 "Pass a DataFrame of attributes, or fairness=0."
             )
-        self.groups_, groups = checks.check_groups(sensitive_features)
+        self.groups_, groups = checks.check_groups(sensitive_features, stored=True)
         counts = [len(found) for found in self.groups_.values()]
         return Cells.learn(groups, counts, outcome, sample_weight)
 

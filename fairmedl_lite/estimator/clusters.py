@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.checks import check_labels
+from fairmedl_lite.checks import as_series, check_columns, check_labels
 
 FIRST = "cluster"  # the name of a cluster variable that has none
 
@@ -24,15 +24,12 @@ def cluster_table(clusters):
         table = clusters.reset_index(drop=True)
     else:
         name = getattr(clusters, "name", None)
-        table = pd.DataFrame({FIRST if name is None else name: np.asarray(clusters)})
-    if not table.columns.is_unique or table.shape[1] == 0:
-        raise ValueError(
-            "clusters must have columns of different names. "
-            f"Received: {table.columns.tolist()}. Pass one column for each cluster variable."
-        )
+        name = FIRST if name is None else name
+        table = pd.DataFrame({name: as_series(clusters, "clusters")})
+    check_columns(table, "clusters")
     for variable in table:
         name = "clusters" if table.shape[1] == 1 else f"cluster variable {variable!r}"
-        check_labels(table[variable], name)
+        check_labels(table[variable], name, stored=True)
     return table
 
 
@@ -88,14 +85,13 @@ class ClusterIndex:
         )
 
     def named(self, table):
-        """The table with the learned names of its variables; a single one may have any name."""
-        if len(self.labels) == table.shape[1] == 1:
+        """The table with the learned names of its variables; a single one may have no name."""
+        if len(self.labels) == table.shape[1] == 1 and FIRST in (*self.labels, *table):
             return table.set_axis(list(self.labels), axis=1)
-        absent = [variable for variable in self.labels if variable not in table]
-        if absent:
+        if not set(self.labels) <= set(table):
             raise ValueError(
                 f"clusters must have the cluster variables {list(self.labels)}. Received: "
-                f"{table.columns.tolist()}. Pass a DataFrame with all of them."
+                f"{table.columns.tolist()}. Pass all of them; .rename(...) what is the same."
             )
         return table
 

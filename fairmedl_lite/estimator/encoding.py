@@ -1,11 +1,16 @@
 """The encoding of a DataFrame: what a network reads of a table, as learned from training rows."""
 
+import math
 import warnings
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import infer_dtype
 
-from fairmedl_lite.checks import is_number
+from fairmedl_lite.checks import as_numbers, check_columns, is_number, standard
+
+WORDS = ("string", "mixed", "mixed-integer", "empty")  # what objects may be a category
+FARTHEST = 1e15  # standard deviations: beyond it 32 bits give no number
 
 
 class TableEncoder:
@@ -27,7 +32,7 @@ class TableEncoder:
             ValueError: If a number is infinite, or a column is of another kind or all missing.
         """
         table = as_table(table)
-        self.columns = {name: self._learn(name, table[name]) for name in table}
+        self.columns = {name: self._learn(name, as_numbers(table[name])) for name in table}
         return self
 
     def widen(self, whole):
@@ -50,9 +55,8 @@ class TableEncoder:
         if is_number(column):
             values = _finite(name, column)
             median = float(values.median())
-            values = values.fillna(median)
-            scale = float(values.std(ddof=0)) or 1.0
-            spread = {"median": median, "mean": float(values.mean()), "scale": scale}
+            mean, scale = standard(values.fillna(median).to_numpy(), f"Column {name!r} of X")
+            spread = {"median": median, "mean": mean, "scale": scale or math.inf}
             return {"kind": "number", "missing": missing, **spread}
         if not _is_category(column):
             raise ValueError(
@@ -83,7 +87,7 @@ class TableEncoder:
         start = 0
         for name, learned in self.columns.items():
             stop = start + _width(learned)
-            self._encode(name, table[name], encoded[:, start:stop])
+            self._encode(name, as_numbers(table[name]), encoded[:, start:stop])
             start = stop
         encoded[:, start:] = 0
         return encoded
@@ -157,10 +161,7 @@ def as_table(table):
         table: DataFrame, or array of shape `(rows, columns)`, whose columns become x0, x1, ...
     """
     if isinstance(table, pd.DataFrame):
-        if not table.columns.is_unique or table.shape[1] == 0:
-            raise ValueError(
-                f"X must have columns of different names. Received: {table.columns.tolist()}."
-            )
+        check_columns(table, "X")
         return table
     table = np.asarray(table)
     if table.ndim != 2:
@@ -174,10 +175,9 @@ def _width(learned):
 
 
 def _is_category(column):
-    kinds = pd.api.types
-    return isinstance(column.dtype, pd.CategoricalDtype) or (
-        kinds.is_string_dtype(column) or kinds.is_object_dtype(column)
-    )
+    if column.dtype == object:
+        return infer_dtype(column) in WORDS
+    return isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)
 
 
 def _finite(name, column):
@@ -199,7 +199,13 @@ def _standardised_numbers(name, column, learned):
                 f"{example[0]!r}. Convert it with pd.to_numeric."
             )
     values = _finite(name, column).fillna(learned["median"])
-    return (values - learned["mean"]) / learned["scale"]
+    values = (values - learned["mean"]) / learned["scale"]
+    if values.abs().max() > FARTHEST:
+        raise ValueError(
+            f"Column {name!r} of X must be like that of training rows. Received: a value "
+            f"{values.abs().max():.0e} standard deviations away. Look at its units."
+        )
+    return values
 
 
 def _codes(name, column, categories):

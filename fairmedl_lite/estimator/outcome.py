@@ -98,9 +98,9 @@ class Continuous:
         return self.scale * self.noise
 
     def draws(self, link, seed):
-        """What an interval is of: the outcome, its residual too. `(draws, rows)`."""
+        """What an interval is of: the standardised y, its residual too. `(draws, rows)`."""
         noise = np.random.default_rng([seed, 1]).normal(size=link.shape)
-        return link + self.residual_sd * noise
+        return link + self.noise * noise
 
     def residual_variance(self):
         """Variance of the residual, in squared units of y."""

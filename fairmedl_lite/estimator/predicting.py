@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite import checks
 from fairmedl_lite.estimator import posterior
+from fairmedl_lite.estimator.encoding import as_table
 from fairmedl_lite.estimator.running import CHUNK, in_chunks, outputs, slope_features, with_ones
 
 EFFECTS = ("fixed", "random", "mixed")
@@ -36,8 +37,8 @@ class Predicting:
         features = slope_features(self.model_, x)[number]
         average = pd.DataFrame(features).groupby(ids).mean().to_numpy("float32")
         present = np.unique(ids)
-        mean = self.outcome_.scale * np.asarray(layer(average, present))[:, 0]
-        sd = self.outcome_.scale * np.asarray(layer.posterior_scale(average, present))[:, 0]
+        parts = layer(average, present), layer.posterior_scale(average, present)
+        mean, sd = (self.outcome_.scale * np.asarray(part, "float64")[:, 0] for part in parts)
         half = norm.ppf((1 + level) / 2) * sd
         return pd.DataFrame(
             {
@@ -62,9 +63,14 @@ class Predicting:
             seed: Integer.
 
         Returns:
-            Float32 array of shape `(draws, rows)`. The fixed effects are estimates and do not
-            vary, nor does the residual.
+            Float array of shape `(draws, rows)`. The fixed effects are estimates and do not vary,
+            nor does the residual.
         """
+        drawn = self._drawn(X, clusters, unseen, draws, seed)
+        return self.outcome_.centre + self.outcome_.scale * drawn.astype("float64")
+
+    def _drawn(self, X, clusters, unseen, draws, seed):
+        """The draws as the model has them, of a standardised outcome: float32 `(draws, rows)`."""
         x, ids = self._read(X, clusters, unseen)
         generator = np.random.default_rng(seed)
         labels = self.rows_.labels(clusters, len(x))
@@ -82,7 +88,7 @@ class Predicting:
                 draws=draws,
                 random=generator,
             )
-        return self.outcome_.centre + self.outcome_.scale * drawn
+        return drawn
 
     def predict_interval(self, X, *, clusters=None, unseen=None, level=0.9, draws=1000, seed=0):
         """Interval from posterior draws: what is not known of a row, given the fixed effects.
@@ -100,14 +106,15 @@ class Predicting:
             seed: Integer.
 
         Returns:
-            DataFrame with `low` and `high`, of shape `(rows, 2)`.
+            DataFrame with `low` and `high`, of shape `(rows, 2)`, with the index of X.
         """
         if not 0 < level < 1:
             raise ValueError(f"level must lie between 0 and 1. Received: {level!r}.")
-        drawn = self.posterior_draws(X, clusters=clusters, unseen=unseen, draws=draws, seed=seed)
+        drawn = self._drawn(X, clusters, unseen, draws, seed)
         ends = [(1 - level) / 2, (1 + level) / 2]
-        low, high = np.quantile(self.outcome_.draws(drawn, seed), ends, axis=0)
-        return pd.DataFrame({"low": low, "high": high})
+        ends = np.quantile(self.outcome_.draws(drawn, seed), ends, axis=0)
+        low, high = self.outcome_.centre + self.outcome_.scale * ends
+        return pd.DataFrame({"low": low, "high": high}, index=as_table(X).index)
 
     def membership(self, X, *, clusters=None, variable=None) -> pd.DataFrame:
         """How the cluster predictor shares each row out over the seen clusters.
@@ -118,13 +125,14 @@ class Predicting:
             variable: Which cluster variable; `None` if there is one.
 
         Returns:
-            DataFrame of shape `(rows, clusters)`, whose rows add up to one. Compare it with the
-            true clusters by `membership_report`.
+            DataFrame of shape `(rows, clusters)`, with the index of X, whose rows add up to one.
+            Compare it with the true clusters by `membership_report`.
         """
         number = self._variable(variable, "membership")
         x, _ = self._read(X, clusters, unseen="predict")
         labels = list(self.rows_.index.labels.values())[number]
-        return pd.DataFrame(self._membership(x, number, "predict"), columns=labels)
+        share = self._membership(x, number, "predict")
+        return pd.DataFrame(share, index=as_table(X).index, columns=labels)
 
     def _variable(self, variable, what):
         """The number of a cluster variable that has random effects or a predictor."""

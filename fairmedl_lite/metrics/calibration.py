@@ -49,15 +49,12 @@ def group_calibration_report(
         0     f         0.5            0.5         0.0                0.0
         1     m         0.9            0.5         0.4                0.4
     """
-    y_true, y_score = check_scores(y_true, y_score)
+    y_true, y_score = check_scores(y_true, y_score, sensitive_features=sensitive_features)
     _check_probabilities(y_score, bins)
-    table = pd.DataFrame(sensitive_features).reset_index(drop=True)
-    checks.check_rows(y_true=y_true, sensitive_features=table)
     number = np.minimum((bins * y_score).astype(int), bins - 1)
     values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number})
     rows = []
-    for attribute in table:
-        groups = checks.check_labels(table[attribute], f"sensitive attribute {attribute!r}")
+    for attribute, groups in checks.check_attributes(sensitive_features).items():
         for group, part in values.groupby(groups):
             rows.append({"attribute": attribute, "group": group, **_calibration(part)})
     return pd.DataFrame(rows)

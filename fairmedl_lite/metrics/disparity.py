@@ -99,13 +99,13 @@ def disparity_split(
     """
     if positive_rate is not None and not 0 < positive_rate < 1:
         raise ValueError(f"positive_rate must lie in (0, 1). Received: {positive_rate!r}.")
-    table = pd.DataFrame(sensitive_features)
-    groups, codes = checks.check_groups(table)
+    checks.check_rows(clusters=clusters, sensitive_features=sensitive_features, **scores)
+    groups, codes = checks.check_groups(sensitive_features)
     clusters = pd.factorize(checks.check_labels(clusters, "clusters"))[0]  # faster than labels
     rows = []
     for effects, score in scores.items():
         decision = _highest(checks.check_values(score, f"scores[{effects!r}]"), positive_rate)
-        for attribute, code in zip(table, codes.T, strict=True):
+        for attribute, code in zip(groups, codes.T, strict=True):
             for number, group in enumerate(groups[attribute]):
                 parts = kitagawa_decomposition(decision, clusters=clusters, is_first=code == number)
                 rows.append({"effects": effects, "attribute": attribute, "group": group, **parts})

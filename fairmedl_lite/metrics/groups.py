@@ -52,33 +52,48 @@ def intersections(
     return labels
 
 
-def group_means(values, sensitive_features):
+def group_means(values, sensitive_features, sample_weight=None):
     """Mean of each value in each group: one row per attribute, metric and group.
 
     Args:
         values: Dictionary of metric to float array of shape `(rows,)`, missing where a row is no
             case of the metric.
         sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
+        sample_weight: Array of shape `(rows,)`, or `None`.
 
     Returns:
         DataFrame with `attribute`, `metric`, `group`, `rate` (the mean; missing where the group
-        has no case), `se` (its standard error; missing under two cases) and `cases`.
+        has no case), `se` (its standard error; missing under two cases) and `cases`: how many,
+        or of weighted ones the number of equal weights that would know as much (Kish 1965).
 
     Raises:
-        ValueError: If lengths differ or a group is missing.
+        ValueError: If a group or a weight is missing.
     """
-    table = pd.DataFrame(sensitive_features).reset_index(drop=True)
-    values = pd.DataFrame(values)
-    checks.check_rows(y_true=values, sensitive_features=table)
-    parts = []
-    for attribute in table:
-        groups = checks.check_labels(table[attribute], f"sensitive attribute {attribute!r}")
-        grouped = values.groupby(groups)
-        columns = {"rate": grouped.mean(), "se": grouped.sem(), "cases": grouped.count()}
+    values, parts = pd.DataFrame(values), []
+    means = _means if sample_weight is None else _weighted_means
+    for attribute, groups in checks.check_attributes(sensitive_features).items():
+        columns = means(values, groups, sample_weight)
         part = pd.DataFrame({name: column.unstack() for name, column in columns.items()})
         parts.append(part.rename_axis(["metric", "group"]).reset_index())
         parts[-1].insert(0, "attribute", attribute)
     return pd.concat(parts, ignore_index=True)
+
+
+def _means(values, groups, _):
+    grouped = values.groupby(groups)
+    return {"rate": grouped.mean(), "se": grouped.sem(), "cases": grouped.count()}
+
+
+def _weighted_means(values, groups, sample_weight):
+    weights = values.notna().mul(checks.check_weights(sample_weight).astype("float64"), axis=0)
+    weights = weights.where(weights > 0)
+    total, squares = (part.groupby(groups).sum() for part in (weights, weights**2))
+    rate = (weights * values).groupby(groups).sum() / total
+    apart = weights * (values - rate.loc[groups].set_axis(values.index))
+    cases = weights.groupby(groups).count()
+    more = (cases / (cases - 1)).where(cases > 1)
+    se = (more * (apart**2).groupby(groups).sum()) ** 0.5 / total
+    return {"rate": rate, "se": se, "cases": (total**2 / squares).fillna(0).round(6)}
 
 
 def by_metric(report):

@@ -1,5 +1,7 @@
 """How well a prediction does over all rows, and the threshold that makes it a decision."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -15,13 +17,20 @@ from sklearn.metrics import (
 from fairmedl_lite import checks
 
 
-def performance_report(y_true: ArrayLike, y_score: ArrayLike, *, threshold: float) -> pd.Series:
+def performance_report(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    threshold: float,
+    sample_weight: ArrayLike | None = None,
+) -> pd.Series:
     """AUROC, accuracy and balanced accuracy.
 
     Args:
         y_true: 0/1 array of shape `(rows,)`.
         y_score: Array of shape `(rows,)`. Scores, larger for the positive class.
         threshold: Float. A score at or above it counts as positive.
+        sample_weight: Array of shape `(rows,)`, zero or more.
 
     Returns:
         Series with `auroc`, `accuracy` and `balanced_accuracy`: the mean of the true positive
@@ -31,23 +40,27 @@ def performance_report(y_true: ArrayLike, y_score: ArrayLike, *, threshold: floa
         >>> performance_report([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], threshold=0.5).to_dict()
         {'auroc': 0.75, 'accuracy': 0.5, 'balanced_accuracy': 0.5}
     """
-    y_true, y_score = check_scores(y_true, y_score)
+    weights = {"sample_weight": checks.check_weights(sample_weight)}
+    y_true, y_score = check_scores(y_true, y_score, sample_weight=sample_weight)
     predicted = decide(y_score, threshold)
     return pd.Series(
         {
-            "auroc": roc_auc_score(y_true, y_score),
-            "accuracy": accuracy_score(y_true, predicted),
-            "balanced_accuracy": balanced_accuracy_score(y_true, predicted),
+            "auroc": roc_auc_score(y_true, y_score, **weights),
+            "accuracy": accuracy_score(y_true, predicted, **weights),
+            "balanced_accuracy": balanced_accuracy_score(y_true, predicted, **weights),
         }
     )
 
 
-def youden_threshold(y_true: ArrayLike, y_score: ArrayLike) -> float:
+def youden_threshold(
+    y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """The threshold with the largest TPR - FPR (Youden 1950). Choose it on validation rows.
 
     Args:
         y_true: 0/1 array of shape `(rows,)`.
         y_score: Array of shape `(rows,)`.
+        sample_weight: Array of shape `(rows,)`, zero or more.
 
     Returns:
         Float, one of the scores.
@@ -59,21 +72,25 @@ def youden_threshold(y_true: ArrayLike, y_score: ArrayLike) -> float:
         >>> youden_threshold([0, 0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.9])
         0.4
     """
-    y_true, y_score = check_scores(y_true, y_score)
+    weights = {"sample_weight": checks.check_weights(sample_weight)}
+    y_true, y_score = check_scores(y_true, y_score, sample_weight=sample_weight)
     if len(np.unique(y_true)) < 2:
         raise ValueError(
             f"y_true must have both classes. Received: only {y_true[0]}. Take more validation rows."
         )
-    fpr, tpr, thresholds = roc_curve(y_true, y_score, drop_intermediate=False)
+    fpr, tpr, thresholds = roc_curve(y_true, y_score, drop_intermediate=False, **weights)
     return float(thresholds[1:][np.argmax((tpr - fpr)[1:])])
 
 
-def regression_report(y_true: ArrayLike, y_pred: ArrayLike) -> pd.Series:
+def regression_report(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> pd.Series:
     """Mean squared error and R squared.
 
     Args:
         y_true: Float array of shape `(rows,)`.
         y_pred: Float array of shape `(rows,)`, in the units of `y_true`.
+        sample_weight: Array of shape `(rows,)`, zero or more.
 
     Returns:
         Series with `mse` (in squared units, 0 is best) and `r2` (1 is best; missing if `y_true`
@@ -86,19 +103,21 @@ def regression_report(y_true: ArrayLike, y_pred: ArrayLike) -> pd.Series:
         >>> regression_report([0, 0, 4, 4], [1, 1, 3, 3]).to_dict()  # y has a variance of 4
         {'mse': 1.0, 'r2': 0.75}
     """
-    y_true, y_pred = check_pair(y_true, y_pred)
-    r2 = r2_score(y_true, y_pred) if np.ptp(y_true) > 0 else np.nan
-    return pd.Series({"mse": mean_squared_error(y_true, y_pred), "r2": r2})
+    weights = {"sample_weight": checks.check_weights(sample_weight)}
+    y_true, y_pred = check_pair(y_true, y_pred, sample_weight=sample_weight)
+    r2 = r2_score(y_true, y_pred, **weights) if np.ptp(y_true) > 0 else np.nan
+    return pd.Series({"mse": mean_squared_error(y_true, y_pred, **weights), "r2": r2})
 
 
-def check_scores(y_true: ArrayLike, y_score: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def check_scores(y_true: ArrayLike, y_score: ArrayLike, **parts) -> tuple[np.ndarray, np.ndarray]:
     """Return a 0/1 outcome as integers and finite scores, or raise.
 
     Args:
         y_true: Array of shape `(rows,)`.
         y_score: Array of shape `(rows,)`.
+        **parts: What else has these rows, in this order.
     """
-    checks.check_rows(y_true=y_true, y_score=y_score)
+    checks.check_rows(y_true=y_true, y_score=y_score, **parts)
     y_true, y_score = np.asarray(y_true), checks.check_values(y_score, "y_score")
     if y_true.ndim != 1 or not np.isin(y_true, (0, 1)).all():
         raise ValueError(
@@ -115,18 +134,30 @@ def decide(y_score, threshold):
     Args:
         y_score: Array of shape `(rows,)`.
         threshold: Float.
+
+    Warns:
+        UserWarning: If all decisions are alike: no group then differs from another.
     """
     if np.isnan(threshold):
         raise ValueError("threshold must be a number. Received: nan. See youden_threshold.")
-    return y_score >= threshold
+    decisions = y_score >= threshold
+    if decisions.all() or not decisions.any():
+        word = "positive" if decisions.all() else "negative"
+        warnings.warn(
+            f"At the threshold {threshold:g} all {len(decisions)} decisions are {word}: all groups "
+            f"seem alike. Scores lie from {y_score.min():.3g} to {y_score.max():.3g}.",
+            stacklevel=3,
+        )
+    return decisions
 
 
-def check_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def check_pair(y_true: ArrayLike, y_pred: ArrayLike, **parts) -> tuple[np.ndarray, np.ndarray]:
     """Return a continuous outcome and its prediction as finite numbers, or raise.
 
     Args:
         y_true: Array of shape `(rows,)`.
         y_pred: Array of shape `(rows,)`.
+        **parts: What else has these rows, in this order.
     """
-    checks.check_rows(y_true=y_true, y_pred=y_pred)
+    checks.check_rows(y_true=y_true, y_pred=y_pred, **parts)
     return checks.check_values(y_true, "y_true"), checks.check_values(y_pred, "y_pred")

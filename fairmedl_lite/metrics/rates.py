@@ -15,6 +15,7 @@ def group_report(
     *,
     sensitive_features: pd.DataFrame | pd.Series,
     threshold: float,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Rates of each group: one row per attribute, metric and group.
 
@@ -23,10 +24,12 @@ def group_report(
         y_score: Array of shape `(rows,)`.
         sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
         threshold: Float. A score at or above it counts as positive.
+        sample_weight: Array of shape `(rows,)`, zero or more, of any scale.
 
     Returns:
         DataFrame with `attribute`, `metric` (`tpr`, `fpr`, `positive_rate`), `group`, `rate`
-        (missing where the group has no case) and `cases`, the rows the rate is taken over.
+        (missing where the group has no case) and `cases`, the rows the rate is taken over; of
+        weighted ones how many of equal weight would know as much: (sum w)^2 / sum w^2.
 
     Raises:
         ValueError: If lengths differ, a value is missing, or y has other values than 0 and 1.
@@ -43,14 +46,15 @@ def group_report(
         4       sex  positive_rate     f  0.25      4
         5       sex  positive_rate     m  0.75      4
     """
-    y_true, y_score = check_scores(y_true, y_score)
+    rows = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    y_true, y_score = check_scores(y_true, y_score, **rows)
     predicted = decide(y_score, threshold).astype(float)
     values = {
         "tpr": np.where(y_true == 1, predicted, np.nan),
         "fpr": np.where(y_true == 0, predicted, np.nan),
         "positive_rate": predicted,
     }
-    return group_means(values, sensitive_features).drop(columns="se")
+    return group_means(values, **rows).drop(columns="se")
 
 
 def fairness_report(
@@ -59,6 +63,7 @@ def fairness_report(
     *,
     sensitive_features: pd.DataFrame | pd.Series,
     threshold: float,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How far the groups of each attribute lie apart: one row per attribute and metric.
 
@@ -70,6 +75,7 @@ def fairness_report(
         y_score: Scores.
         sensitive_features: The groups.
         threshold: Where a score counts as positive.
+        sample_weight: The rows' weights.
 
     Returns:
         DataFrame with `attribute`, `metric` and
@@ -95,13 +101,16 @@ def fairness_report(
         1            fpr  0.25                 0.5           m        0.50
         2  positive_rate  0.25                 0.5           f        0.25
     """
-    return spread_report(
-        group_report(y_true, y_score, sensitive_features=sensitive_features, threshold=threshold)
-    )
+    options = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    return spread_report(group_report(y_true, y_score, threshold=threshold, **options))
 
 
 def regression_group_report(
-    y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features: pd.DataFrame | pd.Series
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sensitive_features: pd.DataFrame | pd.Series,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Error, prediction and residual of each group: one row per attribute, metric and group.
 
@@ -114,6 +123,7 @@ def regression_group_report(
         y_true: Float array of shape `(rows,)`.
         y_pred: Float array of shape `(rows,)`, in the units of `y_true`.
         sensitive_features: As in `group_report`.
+        sample_weight: As in `group_report`.
 
     Returns:
         DataFrame with `attribute`, `metric` (`mse`, `mean_prediction`, `mean_residual`: of
@@ -132,14 +142,19 @@ def regression_group_report(
         f                   2.0            0.0  1.0
         m                   5.0            1.0  2.0
     """
-    y_true, y_pred = check_pair(y_true, y_pred)
+    rows = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    y_true, y_pred = check_pair(y_true, y_pred, **rows)
     residual = y_true - y_pred
     values = {"mse": residual**2, "mean_prediction": y_pred, "mean_residual": residual}
-    return group_means(values, sensitive_features)
+    return group_means(values, **rows)
 
 
 def regression_fairness_report(
-    y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features: pd.DataFrame | pd.Series
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sensitive_features: pd.DataFrame | pd.Series,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How far the groups of each attribute lie apart: one row per attribute and metric.
 
@@ -150,6 +165,7 @@ def regression_fairness_report(
         y_true: As in `regression_group_report`, and so are all arguments.
         y_pred: Predictions.
         sensitive_features: The groups.
+        sample_weight: The rows' weights.
 
     Returns:
         DataFrame with the columns of `fairness_report`. `noise_floor` is the root of the mean
@@ -169,6 +185,5 @@ def regression_fairness_report(
         1  mean_prediction  1.5           f         2.0
         2    mean_residual  0.5           m         1.0
     """
-    return spread_report(
-        regression_group_report(y_true, y_pred, sensitive_features=sensitive_features)
-    )
+    options = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    return spread_report(regression_group_report(y_true, y_pred, **options))

@@ -47,7 +47,7 @@ def test_several_cluster_variables_keep_their_names_and_order():
         ),
         (
             TABLE.set_axis(["a", "a"], axis=1),
-            r"columns of different names. Received: \['a', 'a'\]. Pass one column for each",
+            r"columns of different names. Received: \['a', 'a'\]",
         ),
         (TABLE[[]], r"columns of different names. Received: \[\]"),
     ],
@@ -81,10 +81,14 @@ def test_without_clusters_every_row_is_new(index):
     assert [part.tolist() for part in index.number(None, 2)] == [[-1, -1], [-1, -1]]
 
 
-def test_a_single_variable_may_have_any_name():
+def test_a_single_variable_may_have_no_name_and_not_anothers():
     index = ClusterIndex.learn(TABLE[["school"]], NEEDED)
-    for clusters in (["c", "z"], pd.Series(["c", "z"], name="place")):
+    for clusters in (["c", "z"], pd.Series(["c", "z"]), pd.Series(["c", "z"], name="school")):
         assert [part.tolist() for part in index.number(clusters, 2)] == [[2, -1]]
+    with pytest.raises(ValueError, match=r"Received: \['place'\]. .*.rename.*what is the same"):
+        index.number(pd.Series(["c", "z"], name="place"), 2)
+    nameless = ClusterIndex.learn(TABLE[["school"]].set_axis(["cluster"], axis=1), NEEDED)
+    assert nameless.number(pd.Series(["c", "z"], name="place"), 2)[0].tolist() == [2, -1]
 
 
 def test_of_several_columns_a_single_variable_takes_its_own():

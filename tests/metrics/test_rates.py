@@ -81,8 +81,9 @@ def test_a_score_at_the_threshold_is_positive():
     assert report.query("metric == 'positive_rate'")["rate"].tolist() == [1, 0]
 
 
-def test_attributes_are_matched_by_row_not_by_index():
+def test_attributes_are_matched_by_row_where_nothing_else_names_the_rows():
     y, score, groups = build(CELLS)
+    y, score = np.asarray(y), np.asarray(score)
     other = groups.set_axis(np.arange(len(groups))[::-1] + 7)
     options = {"y_true": y, "y_score": score, "threshold": 0.5}
     pd.testing.assert_frame_equal(
