@@ -9,7 +9,6 @@ from pandas.api.types import infer_dtype
 
 from fairmedl_lite.checks import as_numbers, check_columns, is_number, standard
 
-WORDS = ("string", "mixed", "mixed-integer", "empty")  # what objects may be a category
 FARTHEST = 1e15  # standard deviations: beyond it 32 bits give no number
 
 
@@ -175,8 +174,10 @@ def _width(learned):
 
 
 def _is_category(column):
-    if column.dtype == object:
-        return infer_dtype(column) in WORDS
+    if column.dtype == object:  # words, or words and numbers: codes such as 101 and "E10"
+        kind = infer_dtype(column)
+        mixed = kind == "mixed" and all(isinstance(each, str | float) for each in column.dropna())
+        return mixed or kind in ("string", "mixed-integer", "empty")
     return isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite.estimator.rows import Rows
+from fairmedl_lite.estimator.settings import check_settings
 
 FILE_FORMAT = "fairmedl_lite 2"
+LEAST, TIMES = 2**26, 20  # bytes that any file may unpack to, and how often its own size besides
 LEARNED = (
     "feature_names_in_",
     "n_features_in_",
@@ -72,6 +74,10 @@ class Saving:
             for name, value in description["params"].items()
         }
         self, learned = cls(**params), description["learned"]
+        check_settings(self)
+        known = {name: value for name, value in description.items() if name != "learned"}
+        if _has_nan([known, cls._outcome.from_config(learned).get_config(), *weights.values()]):
+            raise ValueError("a number of it is NaN")
         for name in learned.keys() & set(LEARNED):
             value = learned[name]
             setattr(self, name, np.array(value) if isinstance(value, list) else value)
@@ -101,12 +107,14 @@ def read(path, restore):
     What is no such file, or damaged, is a ValueError; what may not be read at all an OSError.
     """
     try:
+        most = LEAST + TIMES * Path(path).stat().st_size
         with zipfile.ZipFile(path) as file:
+            _check_size(file, most)
             description = json.loads(file.read("model.json"), object_hook=_from_json)
             if description["format"] != FILE_FORMAT:
                 raise ValueError(f"its format is {description['format']!r}")
             names = [name for name in file.namelist() if name.endswith(".npz")]
-            weights = {name.removesuffix(".npz"): _unpack(file.read(name)) for name in names}
+            weights = {name.removesuffix(".npz"): _unpack(file.read(name), most) for name in names}
         return restore(description, weights)
     except OSError:
         raise
@@ -144,6 +152,20 @@ def _pack(arrays):
     return buffer.getvalue()
 
 
-def _unpack(content):
+def _check_size(file, most):
+    size = sum(part.file_size for part in file.infolist())
+    if size > most:
+        raise ValueError(f"it would unpack to {size:,} bytes, and may to {most:,}")
+
+
+def _has_nan(value):
+    """Whether a number is missing in nested parts, DataFrames and arrays among them."""
+    if isinstance(value, dict | list):
+        return any(map(_has_nan, value.values() if isinstance(value, dict) else value))
+    return bool(np.any(np.asarray(value != value)))
+
+
+def _unpack(content, most):
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        _check_size(arrays.zip, most)
         return [arrays[f"arr_{number}"] for number in range(len(arrays.files))]

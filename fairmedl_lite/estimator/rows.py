@@ -1,11 +1,19 @@
 """Rows of a DataFrame and their clusters, as the arrays that a model reads."""
 
+import warnings
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 
 from fairmedl_lite import checks
 from fairmedl_lite.estimator.clusters import ClusterIndex, ClusterMeans, cluster_table
 from fairmedl_lite.estimator.encoding import TableEncoder, as_table
+
+
+def _spelled(label):
+    whole = isinstance(label, Real) and label == label // 1
+    return str(int(label) if whole else label).strip().casefold().removesuffix(".0")
 
 
 class Rows:
@@ -64,7 +72,23 @@ class Rows:
         ids = self.index.number(clusters, len(x))
         if refuse_new:
             self._refuse_new(ids, clusters)
+        elif clusters is not None:
+            self._warn_of_twins(ids, self.labels(clusters))
         return x, ids
+
+    def _warn_of_twins(self, ids, table):
+        """Warn of new labels that training rows had in another type or spelling."""
+        for (variable, known), part in zip(self.index.labels.items(), ids, strict=True):
+            new = table[variable][part < 0]
+            spelled = {_spelled(label): label for label in known if len(new)}
+            twins = [label for label in new.unique() if _spelled(label) in spelled]
+            if twins:
+                warnings.warn(
+                    f"{new.isin(twins).sum()} rows count as of new clusters: their {variable!r} "
+                    f"is {twins[0]!r}, where training rows had {spelled[_spelled(twins[0])]!r}. "
+                    "Give labels one type and spelling.",
+                    stacklevel=4,
+                )
 
     def _refuse_new(self, ids, clusters):
         for (variable, labels), part in zip(self.index.labels.items(), ids, strict=True):
