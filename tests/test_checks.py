@@ -1,15 +1,13 @@
 """What comes in is checked, sorted and coded."""
 
-import datetime
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 
 from fairmedl_lite import checks
-from fairmedl_lite.checks import check_binary, check_groups, check_number, check_rows, check_weights
+from fairmedl_lite.checks import check_binary, check_number, check_weights
 
 
 @pytest.mark.parametrize(
@@ -143,6 +141,13 @@ def test_a_missing_label_is_missing_whatever_holds_it(missing, kind):
         check_binary(kind(["a", missing, "b"]))
 
 
+
+
+def test_weights_are_scaled_to_a_mean_of_one():
+    assert check_weights([1, 3, 0, 4]).tolist() == [0.5, 1.5, 0, 2]
+    assert check_weights(None) is None
+
+
 @pytest.mark.parametrize("unit", [1e-90, 1e-13, 1.0, 1e90])
 @pytest.mark.parametrize("far", [0.0, -3.0, 1e6])
 def test_an_outcome_is_learned_in_any_unit(unit, far):
@@ -180,28 +185,3 @@ def test_numbers_held_as_objects_are_numbers():
 def test_complex_outcomes_are_no_numbers(y):
     with pytest.raises(ValueError, match="y must hold numbers"):
         check_number(y)
-
-
-@pytest.mark.parametrize(
-    "columns", [pd.MultiIndex.from_product([["a"], ["b", "c"]]), ["a", "a"], [("a", 1), "b"], []]
-)
-def test_names_that_no_model_file_holds_are_refused(columns):
-    with pytest.raises(ValueError, match="columns of different names"):
-        checks.check_columns(pd.DataFrame(np.ones((2, len(columns))), columns=columns), "X")
-
-
-def test_two_attributes_of_one_name_are_refused():
-    table = pd.DataFrame([["f", "m"], ["m", "f"]], columns=["sex", "sex"])
-    with pytest.raises(ValueError, match="sensitive_features must have columns of different names"):
-        check_groups(table)
-
-
-@pytest.mark.parametrize("groups, warned", [(300, True), (600, True), (150, False), (20, False)])
-def test_an_attribute_that_seems_continuous_is_warned_of(groups, warned, recwarn):
-    labels = np.arange(600) % groups
-    check_groups(pd.DataFrame({"income": labels}))
-    check_groups(pd.DataFrame({"sex": np.arange(6)}))  # few rows are few, whatever they hold
-    found = [str(each.message) for each in recwarn]
-    assert len(found) == warned and all(
-        "'income' has" in each and "pd.cut" in each for each in found
-    )

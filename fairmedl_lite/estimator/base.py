@@ -14,7 +14,7 @@ from scipy.stats import entropy
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from fairmedl_lite import checks
+from fairmedl_lite import checks, tables
 from fairmedl_lite.estimator.describing import Describing
 from fairmedl_lite.estimator.encoding import as_table
 from fairmedl_lite.estimator.file import Saving
@@ -154,7 +154,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         """
         check_settings(self)
         parts = {"clusters": clusters, "sensitive_features": sensitive_features}
-        checks.check_rows(X=X, y=y, **parts, sample_weight=sample_weight)
+        tables.check_rows(X=X, y=y, **parts, sample_weight=sample_weight)
         sample_weight = checks.check_weights(sample_weight)
         self.outcome_, outcome = self._outcome.learn(y, sample_weight)
         x, ids = self._learn_rows(X, clusters)
@@ -213,7 +213,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
                 f"sensitive_features must be given for fairness={self.fairness}. Received: None. "
                 "Pass a DataFrame of attributes, or fairness=0."
             )
-        self.groups_, groups = checks.check_groups(sensitive_features, stored=True)
+        self.groups_, groups = tables.check_groups(sensitive_features, stored=True)
         counts = [len(found) for found in self.groups_.values()]
         return Cells.learn(groups, counts, outcome, sample_weight)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.checks import as_series, check_columns, check_labels
+from fairmedl_lite.tables import as_series, check_columns, check_labels
 
 FIRST = "cluster"  # the name of a cluster variable that has none
 

@@ -2,12 +2,13 @@
 
 import math
 import warnings
+from numbers import Real
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import infer_dtype
 
-from fairmedl_lite.checks import as_numbers, check_columns, is_number, standard
+from fairmedl_lite.checks import as_numbers, is_number, standard
+from fairmedl_lite.tables import check_columns
 
 FARTHEST = 1e15  # standard deviations: beyond it 32 bits give no number
 
@@ -174,10 +175,8 @@ def _width(learned):
 
 
 def _is_category(column):
-    if column.dtype == object:  # words, or words and numbers: codes such as 101 and "E10"
-        kind = infer_dtype(column)
-        mixed = kind == "mixed" and all(isinstance(each, str | float) for each in column.dropna())
-        return mixed or kind in ("string", "mixed-integer", "empty")
+    if column.dtype == object:  # codes may be words and numbers: "E10" and 101
+        return all(isinstance(each, str | Real) for each in column.dropna())
     return isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)
 
 

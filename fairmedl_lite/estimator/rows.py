@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite import checks
+from fairmedl_lite import tables
 from fairmedl_lite.estimator.clusters import ClusterIndex, ClusterMeans, cluster_table
 from fairmedl_lite.estimator.encoding import TableEncoder, as_table
 
@@ -67,7 +67,7 @@ class Rows:
         Raises:
             ValueError: If lengths or columns differ, or a cluster is new and may not be.
         """
-        checks.check_rows(X=X, clusters=clusters)
+        tables.check_rows(X=X, clusters=clusters)
         x = self.encoder.transform(self.means.add(as_table(X), clusters))
         ids = self.index.number(clusters, len(x))
         if refuse_new:

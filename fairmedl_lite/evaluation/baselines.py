@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite import checks
+from fairmedl_lite import checks, tables
 from fairmedl_lite.estimator import encoding
 
 QUARTERS = 4
@@ -24,7 +24,7 @@ class Method(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y, *, clusters=None, sensitive_features=None) -> Self:
         """Learn from training rows. Arguments and errors as in `FairMEDLClassifier.fit`."""
-        checks.check_rows(X=X, y=y, clusters=clusters, sensitive_features=sensitive_features)
+        tables.check_rows(X=X, y=y, clusters=clusters, sensitive_features=sensitive_features)
         self.classes_, outcome = checks.check_binary(y)
         self._learn(encoding.as_table(X), outcome.astype(int), clusters, sensitive_features)
         return self
@@ -145,7 +145,7 @@ class ThresholdPostProcessing(Wrapper):
         """
         check_is_fitted(self, "optimizers_")
         checks.check_choice("effects", effects, self.optimizers_)
-        checks.check_rows(X=X, sensitive_features=sensitive_features)
+        tables.check_rows(X=X, sensitive_features=sensitive_features)
         groups = attribute_of(sensitive_features, self.attribute)
         unknown = sorted(set(groups) - set(self.groups_), key=str)
         if unknown:
@@ -226,7 +226,7 @@ def attribute_of(sensitive_features, name):
             f"sensitive_features must have the attribute {name!r}. Received: {list(table)}. "
             "Pass a DataFrame with a column of this name."
         )
-    return checks.check_labels(table[name], f"sensitive attribute {name!r}").to_numpy()
+    return tables.check_labels(table[name], f"sensitive attribute {name!r}").to_numpy()
 
 
 def _rows(part, positions):

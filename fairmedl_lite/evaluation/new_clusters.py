@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
-from fairmedl_lite import checks
+from fairmedl_lite import tables
 from fairmedl_lite.estimator.clusters import cluster_table
 
 
@@ -118,7 +118,7 @@ def new_cluster_report(
         ['fixed', 'prior', 'predict', 'shuffled']
     """
     kinds = ["fixed", "prior"] + ["predict", "shuffled"] * bool(model.cluster_predictors_)
-    checks.check_rows(X=X, y=y, clusters=clusters)
+    tables.check_rows(X=X, y=y, clusters=clusters)
     strangers, y = _strangers(clusters), np.asarray(y)
     interval = {"level": level, "draws": draws, "seed": seed}
     rows = []
@@ -134,8 +134,8 @@ def new_cluster_report(
 
 def _positions(membership, clusters):
     """The column of each row's true cluster."""
-    checks.check_rows(membership=membership, clusters=clusters)
-    labels = checks.check_labels(clusters, "clusters")
+    tables.check_rows(membership=membership, clusters=clusters)
+    labels = tables.check_labels(clusters, "clusters")
     positions = membership.columns.get_indexer(labels)
     if (positions < 0).any():
         raise ValueError(

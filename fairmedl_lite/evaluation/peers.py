@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit
 
-from fairmedl_lite import checks
+from fairmedl_lite import checks, tables
 from fairmedl_lite.estimator import encoding
 from fairmedl_lite.estimator.clusters import ClusterIndex, cluster_table
 from fairmedl_lite.evaluation.baselines import Method, attribute_of
@@ -164,7 +164,7 @@ class GPBoost(Method):
     def _positive(self, X, clusters, effects, unseen):
         checks.check_choice("effects", effects, ("mixed", "fixed", "random"))
         checks.check_choice("unseen", unseen, (None, "fixed"))
-        checks.check_rows(X=X, clusters=clusters)
+        tables.check_rows(X=X, clusters=clusters)
         ids = np.column_stack(self.clusters_.number(clusters, len(X)))
         if unseen is None and effects != "fixed" and (ids < 0).any():
             raise ValueError(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from fairmedl_lite import checks
+from fairmedl_lite import tables
 from fairmedl_lite.metrics.performance import check_scores
 
 
@@ -54,7 +54,7 @@ def group_calibration_report(
     number = np.minimum((bins * y_score).astype(int), bins - 1)
     values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number})
     rows = []
-    for attribute, groups in checks.check_attributes(sensitive_features).items():
+    for attribute, groups in tables.check_attributes(sensitive_features).items():
         for group, part in values.groupby(groups):
             rows.append({"attribute": attribute, "group": group, **_calibration(part)})
     return pd.DataFrame(rows)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from fairmedl_lite import checks
+from fairmedl_lite import checks, tables
 
 
 def kitagawa_decomposition(
@@ -38,11 +38,11 @@ def kitagawa_decomposition(
         >>> kitagawa_decomposition(hired, clusters=firm, is_first=is_man).round(2).to_dict()
         {'within': 0.0, 'between': 0.33, 'total': 0.33}
     """
-    checks.check_rows(decision=decision, clusters=clusters, is_first=is_first)
+    tables.check_rows(decision=decision, clusters=clusters, is_first=is_first)
     table = pd.DataFrame(
         {
             "decision": checks.check_values(decision, "decision"),
-            "cluster": checks.check_labels(clusters, "clusters"),
+            "cluster": tables.check_labels(clusters, "clusters"),
             "first": _check_flags(is_first),
         }
     )
@@ -99,9 +99,9 @@ def disparity_split(
     """
     if positive_rate is not None and not 0 < positive_rate < 1:
         raise ValueError(f"positive_rate must lie in (0, 1). Received: {positive_rate!r}.")
-    checks.check_rows(clusters=clusters, sensitive_features=sensitive_features, **scores)
-    groups, codes = checks.check_groups(sensitive_features)
-    clusters = pd.factorize(checks.check_labels(clusters, "clusters"))[0]  # faster than labels
+    tables.check_rows(clusters=clusters, sensitive_features=sensitive_features, **scores)
+    groups, codes = tables.check_groups(sensitive_features)
+    clusters = pd.factorize(tables.check_labels(clusters, "clusters"))[0]  # faster than labels
     rows = []
     for effects, score in scores.items():
         decision = _highest(checks.check_values(score, f"scores[{effects!r}]"), positive_rate)

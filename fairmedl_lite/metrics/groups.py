@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fairmedl_lite import checks
+from fairmedl_lite import checks, tables
 
 JOINT = " / "
 
@@ -40,7 +40,7 @@ def intersections(
             "attributes must name two or more columns of sensitive_features. "
             f"Received: {names}, of the columns {list(table)}. Pass all attributes in a DataFrame."
         )
-    parts = {name: checks.check_labels(table[name], f"attribute {name!r}") for name in names}
+    parts = {name: tables.check_labels(table[name], f"attribute {name!r}") for name in names}
     parts = pd.DataFrame(parts).set_axis(table.index)
     labels = parts.astype(str).agg(JOINT.join, axis=1).rename(JOINT.join(map(str, names)))
     groups = len(parts.drop_duplicates())
@@ -71,7 +71,7 @@ def group_means(values, sensitive_features, sample_weight=None):
     """
     values, parts = pd.DataFrame(values), []
     means = _means if sample_weight is None else _weighted_means
-    for attribute, groups in checks.check_attributes(sensitive_features).items():
+    for attribute, groups in tables.check_attributes(sensitive_features).items():
         columns = means(values, groups, sample_weight)
         part = pd.DataFrame({name: column.unstack() for name, column in columns.items()})
         parts.append(part.rename_axis(["metric", "group"]).reset_index())

@@ -14,7 +14,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from fairmedl_lite import checks
+from fairmedl_lite import checks, tables
 
 
 def performance_report(
@@ -117,7 +117,7 @@ def check_scores(y_true: ArrayLike, y_score: ArrayLike, **parts) -> tuple[np.nda
         y_score: Array of shape `(rows,)`.
         **parts: What else has these rows, in this order.
     """
-    checks.check_rows(y_true=y_true, y_score=y_score, **parts)
+    tables.check_rows(y_true=y_true, y_score=y_score, **parts)
     y_true, y_score = np.asarray(y_true), checks.check_values(y_score, "y_score")
     if y_true.ndim != 1 or not np.isin(y_true, (0, 1)).all():
         raise ValueError(
@@ -159,5 +159,5 @@ def check_pair(y_true: ArrayLike, y_pred: ArrayLike, **parts) -> tuple[np.ndarra
         y_pred: Array of shape `(rows,)`.
         **parts: What else has these rows, in this order.
     """
-    checks.check_rows(y_true=y_true, y_pred=y_pred, **parts)
+    tables.check_rows(y_true=y_true, y_pred=y_pred, **parts)
     return checks.check_values(y_true, "y_true"), checks.check_values(y_pred, "y_pred")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite import checks
+from fairmedl_lite import checks, tables
 
 
 def attribute_swap(
@@ -108,11 +108,11 @@ def counterfactual_change(
 def _change(model, X, groups, names, in_group, predict):
     """Mean absolute change of each row over the groups it is not in."""
     groups = np.asarray(groups)
-    checks.check_rows(X=X, groups=groups)
+    tables.check_rows(X=X, groups=groups)
     _check_names(groups, names)
-    tables = [X, *map(in_group, names)]  # predicted in one call: each has its own overhead
-    repeated = {name: _repeated(value, len(X), len(tables)) for name, value in predict.items()}
-    before, *after = np.split(_predict(model, pd.concat(tables), repeated), len(tables))
+    worlds = [X, *map(in_group, names)]  # predicted in one call: each has its own overhead
+    repeated = {name: _repeated(value, len(X), len(worlds)) for name, value in predict.items()}
+    before, *after = np.split(_predict(model, pd.concat(worlds), repeated), len(worlds))
     changes = zip(names, after, strict=True)
     total = sum(np.where(groups == group, 0.0, np.abs(score - before)) for group, score in changes)
     return total / (len(names) - 1)
