@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from fairmedl_lite import tables
+from fairmedl_lite.checks import check_weights
+
 
 @dataclass(frozen=True)
 class Swap:
@@ -23,7 +26,13 @@ class Swap:
     linked: dict = field(default_factory=dict)
 
 
-PARTS = {"x": pd.DataFrame, "y": pd.Series, "clusters": pd.Series, "sensitive": pd.DataFrame}
+PARTS = {
+    "x": (pd.DataFrame,),
+    "y": (pd.Series,),
+    "clusters": (pd.Series, pd.DataFrame),
+    "sensitive": (pd.DataFrame,),
+    "weights": (pd.Series,),
+}
 
 
 @dataclass(frozen=True)
@@ -33,16 +42,19 @@ class ClusteredData:
     Args:
         x: DataFrame of shape `(rows, columns)`. The covariates, not encoded.
         y: Series of shape `(rows,)`. The outcome.
-        clusters: Series of shape `(rows,)`. The label of each row's cluster.
+        clusters: Series of shape `(rows,)`. The label of each row's cluster. Or DataFrame with a
+            column for each of several cluster variables; clusters of the first are held out.
         sensitive: DataFrame of shape `(rows, attributes)`. The group of each row.
         task: `"classification"` or `"regression"`.
         name: What to call the data in a table.
         swaps: A `Swap` for each attribute that an attribute swap can change.
         dropped: Why rows of the source are not here, and how many.
+        weights: Series of shape `(rows,)`, zero or more: how many people a row stands for. `None`
+            if all weigh the same.
 
     Raises:
-        ValueError: If a part is of another type or index, or if an outcome, a cluster or a group
-            is missing.
+        ValueError: If a part is of another type or index, or if an outcome, a cluster, a group or
+            a weight is missing.
 
     Example:
         >>> data = ClusteredData(
@@ -65,19 +77,26 @@ class ClusteredData:
     name: str
     swaps: dict[str, Swap] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
+    weights: pd.Series | None = None
 
     def __post_init__(self):
-        for part, kind in PARTS.items():
-            self._check_part(part, getattr(self, part), kind)
+        for part in self._parts():
+            self._check_part(part, getattr(self, part), PARTS[part])
+        check_weights(self.weights if len(self) else None)
+        tables.check_columns(pd.DataFrame(self.clusters), "clusters")
         if self.task not in ("classification", "regression"):
             raise ValueError(
                 f"task must be 'classification' or 'regression'. Received: {self.task!r}."
             )
 
-    def _check_part(self, part, values, kind):
-        if not isinstance(values, kind):
+    def _parts(self):
+        return [part for part in PARTS if part != "weights" or self.weights is not None]
+
+    def _check_part(self, part, values, kinds):
+        if not isinstance(values, kinds):
+            names = " or a ".join(kind.__name__ for kind in kinds)
             raise ValueError(
-                f"{part} must be a {kind.__name__}. Received: {type(values).__name__}. "
+                f"{part} must be a {names}. Received: {type(values).__name__}. "
                 "Take it from the same DataFrame as x."
             )
         if not values.index.equals(self.x.index):
@@ -96,10 +115,16 @@ class ClusteredData:
         return len(self.x)
 
     def __repr__(self) -> str:
+        counts = " and ".join(map(str, pd.DataFrame(self.clusters).nunique()))
         return (
             f"ClusteredData({self.name!r}: {len(self):,} rows, {self.x.shape[1]} columns, "
-            f"{self.clusters.nunique()} clusters, sensitive {list(self.sensitive)})"
+            f"{counts} clusters, sensitive {list(self.sensitive)})"
         )
+
+    @property
+    def first_clusters(self) -> pd.Series:
+        """The clusters; of several cluster variables those of the first."""
+        return self.clusters if self.clusters.ndim == 1 else self.clusters.iloc[:, 0]
 
     def take(self, rows: ArrayLike) -> Self:
         """Return the rows at these positions.
@@ -107,7 +132,7 @@ class ClusteredData:
         Args:
             rows: Integer positions, or a boolean mask of length `len(self)`.
         """
-        return replace(self, **{part: getattr(self, part).iloc[rows] for part in PARTS})
+        return replace(self, **{part: getattr(self, part).iloc[rows] for part in self._parts()})
 
 
 AGE_BANDS = {"under 30": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60 and over": (60, 200)}

@@ -28,7 +28,7 @@ def cluster_levels(train):
         Series by cluster. Of a classification the log odds, with half a case more of each class
         so that they are finite; of a regression the mean outcome, in standard deviations.
     """
-    clusters = train.y.groupby(train.clusters.astype(object))
+    clusters = train.y.groupby(train.first_clusters.astype(object))
     if train.task == "regression":
         return (clusters.mean() - train.y.mean()) / train.y.std()
     table = clusters.agg(["sum", "size"])
@@ -63,8 +63,9 @@ def add_probes(data: Split, *, seed: int, noise: float = NOISE) -> Split:
     return Split(
         **{
             name: _with_probes(part, levels, np.random.default_rng([seed, number]), noise)
-            for number, (name, part) in enumerate(vars(data).items())
-        }
+            for number, (name, part) in enumerate(data.parts.items())
+        },
+        moved=data.moved,
     )
 
 
@@ -207,7 +208,7 @@ def _with_probes(data, levels, random, noise):
     taken = [name for name in PROBES if name in data.x]
     if taken:
         raise ValueError(f"x must not have columns named like probes. Received: {taken}.")
-    labels = data.clusters.astype(object)
+    labels = data.first_clusters.astype(object)
     new = sorted(set(labels) - set(levels.index), key=str)
     drawn = pd.Series(random.normal(levels.mean(), levels.std(), len(new)), new)
     level = labels.map(pd.concat([levels, drawn])).to_numpy("float64")

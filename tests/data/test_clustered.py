@@ -1,5 +1,7 @@
 """A ClusteredData keeps its parts together, and bands of age end where they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,3 +66,23 @@ def test_missing_values_are_counted_and_refused(tiny, part, count):
     parts[part].iloc[0] = None
     with pytest.raises(ValueError, match=f"{part} must have no missing .*Received: {count}"):
         ClusteredData(**parts, task="classification", name="with a gap")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"weights": [1.0] * 240}, "weights must be a Series. Received: list"),
+        ({"weights": -1.0}, "zero or more"),
+        ({"weights": np.nan}, "weights must have no missing values. Received: 240"),
+        ({"clusters": [["a"] * 240, "cc"]}, "clusters must have columns of different names"),
+        ({"clusters": "a"}, "clusters must be a Series or a DataFrame. Received: str"),
+    ],
+)
+def test_weights_and_cluster_variables_that_cannot_be_used(tiny, change, message):
+    ((part, value),) = change.items()
+    if isinstance(value, float):
+        value = pd.Series(value, index=tiny.x.index)
+    elif part == "clusters" and isinstance(value, list):
+        value = pd.DataFrame([["a", "b"]] * 240, columns=list(value[1]))
+    with pytest.raises(ValueError, match=message):
+        replace(tiny, **{part: value})

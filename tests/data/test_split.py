@@ -90,7 +90,7 @@ def test_a_split_never_encodes(data, parts):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("visits", [2, 7])
 def test_rows_kept_together_stay_in_one_part(data, visits, seed):
-    patient = pd.Series(np.arange(1000) // visits)
+    patient = pd.Series(np.arange(1000) // visits, index=data.x.index)
     parts = split(data, unseen_clusters=[], seed=seed, keep_together=patient)
     of_row = pd.Series(patient.to_numpy(), index=data.x.index)
     patients = [set(of_row[getattr(parts, name).x.index]) for name in SEEN_PARTS]
@@ -130,3 +130,93 @@ def test_regression_is_stratified_by_cluster_alone(data):
 def test_what_cannot_be_split_is_refused(data, settings, message):
     with pytest.raises(ValueError, match=message):
         split(data, **{"unseen_clusters": ["e"], "seed": 0} | settings)
+
+
+def of_sizes(sizes, task="classification", seed=0):
+    """Clusters of these sizes, in mixed order; a second variable, crossed, of ten clusters."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    random.shuffle(labels)
+    index = pd.RangeIndex(1000, 1000 + len(labels))
+    table = pd.DataFrame({"first": labels, "second": random.integers(0, 10, len(labels))}, index)
+    y = pd.Series(random.integers(0, 2, len(labels)), index)
+    x = pd.DataFrame({"z": random.normal(size=len(labels))}, index)
+    groups = pd.DataFrame({"s": random.choice(["f", "m"], len(labels))}, index)
+    weights = pd.Series(random.uniform(1, 3, len(labels)), index)
+    return ClusteredData(x, y, table, groups, task, "small clusters", weights=weights)
+
+
+def strange_rows(parts):
+    """How many rows called seen are of a cluster that has no training row."""
+    return sum(
+        int((~part.clusters[name].isin(parts.train.clusters[name])).sum())
+        for part in (parts.validation, parts.test_seen)
+        for name in part.clusters
+    )
+
+
+SIZES = {
+    "pairs": [2] * 300,
+    "singles and more": [1] * 400 + [2] * 200 + [7] * 50,
+    "triples beside a giant": [3] * 100 + [2000],
+}
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("unseen", [0, 0.2])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_cluster_that_is_called_seen_was_trained_on(sizes, unseen, seed):
+    data = of_sizes(SIZES[sizes])
+    parts = split(data, unseen_clusters=unseen, seed=seed)
+    assert strange_rows(parts) == 0 and parts.moved > 0
+    assert sum(map(len, parts.parts.values())) == len(data)
+    first = {name: set(part.first_clusters) for name, part in parts.parts.items()}
+    assert not first["test_unseen"] & first["train"]
+    sizes = data.first_clusters.value_counts()
+    tested = first["validation"] | first["test_seen"]
+    assert tested and not tested & set(sizes.index[sizes == 1])
+
+
+def test_seen_is_trained_where_rows_are_kept_together():
+    data = of_sizes([9] * 40, "regression")
+    family = np.arange(len(data)) // 3
+    parts = split(data, unseen_clusters=0, seed=0, keep_together=family)
+    assert strange_rows(parts) == 0
+    of_row = pd.Series(family, data.x.index)
+    found = [set(of_row[part.x.index]) for part in parts.parts.values()]
+    assert len(set.union(*found)) == sum(map(len, found))
+
+
+def test_large_clusters_are_cut_as_they_were(data):
+    assert split(data, unseen_clusters=["e"], seed=0).moved == 0
+
+
+@pytest.mark.parametrize(
+    "sizes, options, message",
+    [
+        ([1] * 200, {}, "Seen clusters must have rows to train on and others to test on"),
+        ([8] * 30, {"keep_together": "first"}, "keep together what is smaller than a cluster"),
+        ([2, 2], {}, "must have at least 5 rows. Received: 4"),
+    ],
+)
+def test_clusters_that_cannot_be_trained_and_tested_are_refused(sizes, options, message):
+    data = of_sizes(sizes)
+    options = {name: data.clusters[column] for name, column in options.items()}
+    with pytest.raises(ValueError, match=message):
+        split(data, unseen_clusters=0, seed=0, **options)
+
+
+def test_rows_to_keep_together_in_another_order_are_refused(data):
+    patient = pd.Series(range(1000), index=data.x.index[::-1])
+    with pytest.raises(ValueError, match="data and keep_together must have one index"):
+        split(data, unseen_clusters=0, seed=0, keep_together=patient)
+
+
+def test_weights_and_both_variables_go_with_the_rows():
+    data = of_sizes([20] * 30)
+    train = split(data, unseen_clusters=0.2, seed=0).train
+    pd.testing.assert_series_equal(train.weights, data.weights.loc[train.x.index])
+    pd.testing.assert_frame_equal(train.clusters, data.clusters.loc[train.x.index])
+    assert repr(data) == (
+        "ClusteredData('small clusters': 600 rows, 1 columns, 30 and 10 clusters, sensitive ['s'])"
+    )

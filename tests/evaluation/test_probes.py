@@ -85,10 +85,10 @@ def test_an_unseen_cluster_has_one_drawn_level_a_seed(cut):
 
 def test_no_label_but_the_training_rows_enters_a_probe(cut):
     turned = {
-        name: replace(part, y=1 - part.y) for name, part in vars(cut).items() if name != "train"
+        name: replace(part, y=1 - part.y) for name, part in cut.parts.items() if name != "train"
     }
     probes, others = add_probes(cut, seed=1), add_probes(replace(cut, **turned), seed=1)
-    for name in vars(cut):
+    for name in cut.parts:
         pd.testing.assert_frame_equal(getattr(probes, name).x, getattr(others, name).x)
     turned = add_probes(replace(cut, train=replace(cut.train, y=1 - cut.train.y)), seed=1)
     assert not np.allclose(turned.test_seen.x["probe_1"], probes.test_seen.x["probe_1"])
@@ -96,7 +96,7 @@ def test_no_label_but_the_training_rows_enters_a_probe(cut):
 
 def test_probes_are_as_the_seed_has_them_and_leave_the_rest_alone(cut):
     first, again, other = (add_probes(cut, seed=seed) for seed in (1, 1, 2))
-    for name, part in vars(cut).items():
+    for name, part in cut.parts.items():
         pd.testing.assert_frame_equal(getattr(first, name).x, getattr(again, name).x)
         assert not np.allclose(getattr(first, name).x["probe_1"], getattr(other, name).x["probe_1"])
         pd.testing.assert_frame_equal(getattr(first, name).x[list(part.x)], part.x)
