@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -14,17 +13,17 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from pandas.api.types import is_list_like
 from sklearn.base import clone
 from tqdm import tqdm
 
-from fairmedl_lite import __version__, checks
+from fairmedl_lite import checks
 from fairmedl_lite.data.clustered import ClusteredData
 from fairmedl_lite.data.split import split
 from fairmedl_lite.estimator.base import FairMEDLEstimator
 from fairmedl_lite.estimator.encoding import TableEncoder
 from fairmedl_lite.evaluation import figures
-from fairmedl_lite.evaluation.records import append, read
+from fairmedl_lite.evaluation.plan import Fit, Plan, hash_data
+from fairmedl_lite.evaluation.records import Records
 from fairmedl_lite.metrics.performance import youden_threshold
 
 FIGURE = ["part", "effects", "threshold", "metric", "attribute", "group", "value"]
@@ -54,14 +53,14 @@ def compare(
         with joblib.parallel_config("dask"):  # after client = distributed.Client(address)
             compare(...)
 
-    A model has `fit(X, y, *, clusters, sensitive_features)` and `predict_proba(X, *, clusters,
-    effects, unseen)`, for a regression `predict`, as the estimators here; and scikit-learn's
-    `get_params`. One whose attribute `random_effects` is not `None` is measured by its fixed, its
-    mixed and, where clusters are seen, its random effects; any other by `"mixed"` alone, its whole
-    prediction. Decisions are taken at two thresholds from validation rows, of each kind of
-    prediction its own: `"youden"`, and `"equal_rate"`, where as many validation rows are positive
-    as truly are. A model that has `predict_decisions(X, *, clusters, sensitive_features, effects,
-    unseen)` takes its `"own"`.
+    A model has `fit(X, y, *, clusters, sensitive_features)`, which takes `sample_weight` too where
+    the data have weights, and `predict_proba(X, *, clusters, effects, unseen)`, for a regression
+    `predict`, as the estimators here; and scikit-learn's `get_params`. One whose attribute
+    `random_effects` is not `None` is measured by its fixed, its mixed and, where clusters are
+    seen, its random effects; any other by `"mixed"` alone, its whole prediction. Decisions are
+    taken at two thresholds from validation rows, of each kind of prediction its own: `"youden"`,
+    and `"equal_rate"`, where as many validation rows are positive as truly are. A model that has
+    `predict_decisions(X, *, clusters, sensitive_features, effects, unseen)` takes its `"own"`.
 
     Args:
         models: Dictionary of name to unfitted model. Its `seed` or `random_state` is set.
@@ -80,7 +79,9 @@ def compare(
             0 leaves them out.
         output: Path. Each fit is added to this file when it is done. The same call goes on
             where one that was killed stopped, and tries again what failed; models and seeds can
-            be added.
+            be added. A file of other code is refused: of the models' classes and of `measure`,
+            with what they name in their own modules. What these use of other modules, and of
+            this library within one version, is not looked at.
         jobs: Integer. How many fits run at once.
 
     Returns:
@@ -91,8 +92,9 @@ def compare(
         and `error`. A fit that failed is one row, of metric `error` with its reason.
 
     Raises:
-        ValueError: If `output` holds fits of other settings, data, models or seeds, or the
-            outcome of a classification is not 0 and 1.
+        ValueError: If `output` holds fits of other settings, code, data, models or seeds, is
+            damaged, or is written to by another run; or if the outcome of a classification is not
+            0 and 1.
 
     Example:
         >>> data = simulate_hiring(firms=5, rows=40, outcome="salary", seed=0).data
@@ -108,87 +110,26 @@ def compare(
             "Compare it with the positive class first."
         )
     encoder = TableEncoder().fit(data.x) if any(map(_has_ours, models.values())) else None
-    plan = _Plan(keep_together, rows, unseen, measure, swap_rows, encoder)
-    shared = {"data": _hash_data(data, keep_together), "measures": plan.hash()}
+    plan = Plan(keep_together, rows, unseen, measure, swap_rows, encoder)
+    shared = {"data": hash_data(data, keep_together), "measures": plan.hash()}
     fits = {
-        (name, int(seed)): _Fit.of(name, model, int(seed), unseen_clusters, shared)
+        (name, int(seed)): Fit.of(name, model, int(seed), unseen_clusters, shared)
         for name, model in models.items()
         for seed in seeds
     }
-    records = {} if output is None else read(Path(output), fits)
-    left = [fit for key, fit in fits.items() if key not in records or records[key]["error"]]
-    # Seeds vary fastest: a process tends to fit one model again, which is then compiled already.
-    running = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)(
-        joblib.delayed(_run)(data, plan, fit) for fit in left
-    )
-    for record in tqdm(running, total=len(fits), initial=len(fits) - len(left), unit="fit"):
-        records[record["model"], record["seed"]] = record
-        if output is not None:
-            append(Path(output), record)
+    with nullcontext() if output is None else Records(Path(output)) as file:
+        records = file.read(fits) if file else {}
+        left = [fit for key, fit in fits.items() if key not in records or records[key]["error"]]
+        # Seeds vary fastest: a process tends to fit one model again, which is compiled already.
+        running = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)(
+            joblib.delayed(_run)(data, plan, fit) for fit in left
+        )
+        for record in tqdm(running, total=len(fits), initial=len(fits) - len(left), unit="fit"):
+            records[record["model"], record["seed"]] = record
+            if file:
+                file.append(record)
     _warn_of_failures(records)
     return pd.concat([_table(records[key]) for key in fits], ignore_index=True)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What all fits share, besides the data."""
-
-    keep_together: object
-    rows: str
-    unseen: str | None
-    measure: Callable
-    swap_rows: int
-    encoder: TableEncoder | None  # of all rows
-
-    def hash(self):
-        measure = getattr(self.measure, "__qualname__", repr(self.measure))
-        return joblib.hash([__version__, self.rows, self.unseen, measure, self.swap_rows])
-
-    def parts(self, cut):
-        if self.rows == "validation":
-            return {"validation": cut.validation}
-        parts = {"seen": cut.test_seen, "unseen": cut.test_unseen}
-        return {name: part for name, part in parts.items() if len(part)}
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """One model, one seed, and what tells whether a record is of the same fit."""
-
-    name: str
-    seed: int
-    model: object
-    held_out: object
-    settings: dict
-
-    @classmethod
-    def of(cls, name, model, seed, unseen_clusters, shared):
-        model = clone(model)
-        for parameter in {"seed", "random_state"} & set(model.get_params()):
-            model.set_params(**{parameter: seed})
-        params = {key: joblib.hash(value) for key, value in model.get_params().items()}
-        held_out = _held_out(unseen_clusters, seed)
-        settings = {
-            "model": joblib.hash([type(model).__qualname__, params]),
-            "unseen_clusters": repr(np.asarray(held_out).tolist()),
-        }
-        return cls(name, seed, model, held_out, settings | shared)
-
-
-def _held_out(unseen_clusters, seed):
-    """The sorted labels, or the share, of the clusters that this seed holds out."""
-    if callable(unseen_clusters):
-        unseen_clusters = unseen_clusters(seed)
-    elif is_list_like(unseen_clusters) and any(map(is_list_like, unseen_clusters)):
-        unseen_clusters = unseen_clusters[seed % len(unseen_clusters)]
-    return sorted(unseen_clusters, key=str) if is_list_like(unseen_clusters) else unseen_clusters
-
-
-def _hash_data(data, keep_together):
-    parts = [data.x, data.y, data.clusters, data.sensitive]
-    parts += [] if keep_together is None else [pd.Series(np.asarray(keep_together))]
-    values = [pd.util.hash_pandas_object(part, index=False).to_numpy() for part in parts]
-    return joblib.hash([values, list(data.x), list(data.sensitive), data.task, repr(data.swaps)])
 
 
 def _run(data, plan, fit):
@@ -210,7 +151,7 @@ def _fit_and_measure(data, plan, fit):
     model.widest_encoder = plan.encoder
     with ONE_AT_A_TIME, _graphs_shared(model):
         start = time.perf_counter()
-        model.fit(train.x, train.y, clusters=train.clusters, sensitive_features=train.sensitive)
+        model.fit(train.x, train.y, **_groups(train), **_weights(train))
         seconds = time.perf_counter() - start
     effects = getattr(model, "random_effects", None)
     kinds = ("mixed",) if effects is None else ("mixed", "fixed", "random")
@@ -240,7 +181,7 @@ def _graphs_shared(model):
 
 def _test_to_train(part, measured, train):
     if part == "unseen":
-        return measured.clusters.nunique() / train.clusters.nunique()
+        return measured.first_clusters.nunique() / train.first_clusters.nunique()
     return len(measured) / len(train)
 
 
@@ -255,8 +196,8 @@ def _measure_effects(model, effects, cut, plan, seed):
         score = _score(model, measured, predict)
         decisions = {name: score >= threshold for name, threshold in thresholds.items()}
         if hasattr(model, "predict_decisions"):
-            groups = {"clusters": measured.clusters, "sensitive_features": measured.sensitive}
-            decisions = {"own": model.predict_decisions(measured.x, **groups, **predict)}
+            own = model.predict_decisions(measured.x, **_groups(measured), **predict)
+            decisions = {"own": own}
         found = plan.measure(measured, score, decisions)
         if plan.swap_rows and effects != "random":
             options = {"most": plan.swap_rows, "seed": seed, **predict}
@@ -265,6 +206,21 @@ def _measure_effects(model, effects, cut, plan, seed):
             place = figure.threshold, figure.metric, figure.attribute, figure.group
             rows.append([part, effects, *map(str, place), float(figure.value)])
     return rows
+
+
+def _groups(rows):
+    return {"clusters": rows.clusters, "sensitive_features": rows.sensitive}
+
+
+def _weights(rows):
+    """The weights of rows, if they have some, of a mean of 1: they are no numbers of rows."""
+    return {} if rows.weights is None else {"sample_weight": rows.weights / rows.weights.mean()}
+
+
+def _row(part, effects, figure):
+    """One figure as a record holds it."""
+    place = part, effects, figure.threshold, figure.metric, figure.attribute, figure.group
+    return [*map(str, place), float(figure.value)]
 
 
 def _score(model, rows, predict):
@@ -277,8 +233,11 @@ def _thresholds(model, rows, predict):
     if rows.task == "regression" or hasattr(model, "predict_decisions"):
         return {}
     score = _score(model, rows, predict)
-    equal_rate = np.sort(score)[-int(rows.y.sum())]
-    return {"youden": youden_threshold(rows.y, score), "equal_rate": float(equal_rate)}
+    weights = np.ones(len(rows)) if rows.weights is None else rows.weights.to_numpy("float64")
+    order = np.argsort(-score, kind="stable")
+    wanted = np.searchsorted(np.cumsum(weights[order]), weights @ rows.y * (1 - 1e-12))
+    youden = youden_threshold(rows.y, score, sample_weight=rows.weights)
+    return {"youden": youden, "equal_rate": float(score[order[wanted]])}
 
 
 def _warn_of_failures(records):

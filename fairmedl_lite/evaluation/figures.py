@@ -55,6 +55,7 @@ def measure(rows, score, decisions):
           `fairness_report`, and `..._sd_random_effect`, the `sd_rate` of `random_effect_spread`;
         - `disparity_within`, `disparity_between`, `disparity_total` of each group, as in
           `disparity_split`, at the rows' own positive rate.
+        If the rows have weights, so have all but the disparities.
     """
     figures = _of_scores(rows, score)
     for threshold, decision in decisions.items():
@@ -90,17 +91,19 @@ def measure_swaps(model, rows, *, most, seed, **predict):
 
 def _of_scores(rows, score):
     if rows.task == "classification":
-        return [Measured("auroc", roc_auc_score(rows.y, score))]
-    report = regression_report(rows.y, score)
-    rates = regression_group_report(rows.y, score, sensitive_features=rows.sensitive)
+        return [Measured("auroc", roc_auc_score(rows.y, score, sample_weight=rows.weights))]
+    options = {"sample_weight": rows.weights}
+    report = regression_report(rows.y, score, **options)
+    rates = regression_group_report(rows.y, score, sensitive_features=rows.sensitive, **options)
     return [Measured(*figure) for figure in report.items()] + _of_groups(rates)
 
 
 def _of_decisions(rows, decision):
     decision = np.asarray(decision, dtype="float64")
-    report = performance_report(rows.y, decision, threshold=0.5).drop("auroc")
-    report["positive_rate"] = decision.mean()
-    rates = group_report(rows.y, decision, sensitive_features=rows.sensitive, threshold=0.5)
+    options = {"threshold": 0.5, "sample_weight": rows.weights}
+    report = performance_report(rows.y, decision, **options).drop("auroc")
+    report["positive_rate"] = np.average(decision, weights=rows.weights)
+    rates = group_report(rows.y, decision, sensitive_features=rows.sensitive, **options)
     return [Measured(*figure) for figure in report.items()] + _of_groups(rates)
 
 
@@ -123,7 +126,7 @@ def _disparities(rows, score):
     compared = rows.sensitive.loc[:, rows.sensitive.nunique() > 1]
     table = disparity_split(
         {"": score},
-        clusters=rows.clusters,
+        clusters=rows.first_clusters,
         sensitive_features=compared,
         positive_rate=rows.y.mean() if rows.task == "classification" else None,
     )

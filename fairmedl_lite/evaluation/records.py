@@ -1,64 +1,111 @@
-"""A file of fits: one line of JSON for each, added when the fit is done."""
+"""A file of fits: one line of JSON for each, with its checksum, added when the fit is done."""
 
 import json
 import os
+import zlib
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 START = b'{"model": '
+CHECKSUM = b', "checksum": "'
 
 
-def append(path, record):
-    """Add a record as one line, and see that it is on the disk.
-
-    Args:
-        path: A `Path`.
-        record: Dictionary of what JSON can hold, of which `model` comes first, with `seed` and
-            `settings`.
-    """
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(record) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read(path, fits):
-    """Read the records of a file; the start of a line that was cut off is removed from it.
+class Records:
+    """A file of fits that one run writes to at a time.
 
     Args:
         path: A `Path`. There need be no such file.
-        fits: Dictionary of `(model, seed)` to a fit, with its `settings`.
-
-    Returns:
-        Dictionary of `(model, seed)` to record, of several the last.
 
     Raises:
-        ValueError: If the file is another, or a record is of other settings or of no such fit.
+        ValueError: If another run holds the file, or it is no file of fits.
     """
-    if not path.exists():
-        return {}
-    whole, end, torn = path.read_bytes().rpartition(b"\n")
-    records = [_checked(path, line, fits) for line in whole.splitlines()]
-    if not START.startswith(torn[: len(START)]):
-        _refuse(path, "whose last line is no record")
-    os.truncate(path, len(whole + end))
-    return {(record["model"], record["seed"]): record for record in records}
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        self.file = self.path.open("a+b")
+        try:
+            _lock(self.file)
+        except BlockingIOError:
+            self.file.close()
+            self._refuse("to which another run is writing", "Wait for it, or name another file.")
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()  # and with it the lock ends, as it does with a run that is killed
+
+    def append(self, record):
+        """Add a record as one line, and see that it is on the disk.
+
+        Args:
+            record: Dictionary of what JSON can hold, of which `model` comes first, with `seed`
+                and `settings`.
+        """
+        text = json.dumps(record).encode("ascii")
+        self.file.write(text[:-1] + CHECKSUM + _checksum(text) + b'"}\n')
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def read(self, fits):
+        """Read the records; the start of a line that was cut off is removed from the file.
+
+        Args:
+            fits: Dictionary of `(model, seed)` to a fit, with its `settings`.
+
+        Returns:
+            Dictionary of `(model, seed)` to record, of several the last.
+
+        Raises:
+            ValueError: If the file is another, or a record is changed, of other settings or of no
+                such fit; the line is named.
+        """
+        self.file.seek(0)
+        whole, end, torn = self.file.read().rpartition(b"\n")
+        lines = enumerate(whole.split(b"\n") if end else [], start=1)
+        records = [self._checked(line, number, fits) for number, line in lines]
+        if not START.startswith(torn[: len(START)]):
+            self._refuse("whose last line is no record")
+        self.file.truncate(len(whole + end))
+        return {(record["model"], record["seed"]): record for record in records}
+
+    def _checked(self, line, number, fits):
+        if not line.startswith(START):
+            self._refuse(f"whose line {number} is no record")
+        text, _, checksum = line.rpartition(CHECKSUM)
+        if _checksum(text + b"}") + b'"}' != checksum:
+            advice = f"Delete line {number} to have it fitted again, or name another file."
+            self._refuse(f"whose line {number} was changed or cut off", advice)
+        record = json.loads(text + b"}")
+        key = record["model"], record["seed"]
+        if key not in fits:
+            self._refuse(f"with {key[0]!r} at seed {key[1]}, which is not asked for")
+        settings = fits[key].settings.items()
+        changed = [name for name, value in settings if record["settings"].get(name) != value]
+        if changed:
+            self._refuse(f"whose {key[0]!r} at seed {key[1]} has other {' and '.join(changed)}")
+        return record
+
+    def _refuse(self, found, advice="Name another file."):
+        raise ValueError(
+            "output must be a new file, or hold fits of the same models, data and seeds. "
+            f"Received: {str(self.path)!r}, {found}. {advice}"
+        )
 
 
-def _checked(path, line, fits):
-    if not line.startswith(START):
-        _refuse(path, "which is no such file")
-    record = json.loads(line)
-    key = record["model"], record["seed"]
-    if key not in fits:
-        _refuse(path, f"with {key[0]!r} at seed {key[1]}, which is not asked for")
-    settings = fits[key].settings.items()
-    changed = [name for name, value in settings if record["settings"].get(name) != value]
-    if changed:
-        _refuse(path, f"whose {key[0]!r} at seed {key[1]} has other {' and '.join(changed)}")
-    return record
+def _checksum(text):
+    return b"%08x" % zlib.crc32(text)
 
 
-def _refuse(path, found):
-    raise ValueError(
-        "output must be a new file, or hold fits of the same models, data and seeds. "
-        f"Received: {str(path)!r}, {found}. Name another file."
-    )
+def _lock(file):
+    """Lock a file for this process; where a file system has no locks, it goes without."""
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        pass

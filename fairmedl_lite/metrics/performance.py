@@ -136,12 +136,12 @@ def decide(y_score, threshold):
         threshold: Float.
 
     Warns:
-        UserWarning: If all decisions are alike: no group then differs from another.
+        UserWarning: If all decisions on unlike scores are alike: no group then differs.
     """
     if np.isnan(threshold):
         raise ValueError("threshold must be a number. Received: nan. See youden_threshold.")
     decisions = y_score >= threshold
-    if decisions.all() or not decisions.any():
+    if np.ptp(y_score) and len(set(decisions)) == 1:
         word = "positive" if decisions.all() else "negative"
         warnings.warn(
             f"At the threshold {threshold:g} all {len(decisions)} decisions are {word}: all groups "

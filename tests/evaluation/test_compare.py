@@ -1,5 +1,7 @@
 """The experiment engine: what it measures, what it writes, and that a killed run goes on."""
 
+import functools
+import importlib.util
 import os
 import random
 import signal
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import make_rows
 from pandas.testing import assert_frame_equal
@@ -24,6 +27,7 @@ from fairmedl_lite.data.split import split
 from fairmedl_lite.evaluation import compare as compare_module
 from fairmedl_lite.evaluation.compare import compare
 from fairmedl_lite.evaluation.figures import Measured
+from fairmedl_lite.evaluation.records import Records
 from fairmedl_lite.metrics.performance import youden_threshold
 from fairmedl_lite.metrics.random_effect import random_effect_spread
 from fairmedl_lite.metrics.rates import fairness_report, group_report
@@ -339,6 +343,158 @@ def test_a_file_that_is_none_of_ours_is_left_alone(data, tmp_path, content):
     with pytest.raises(ValueError, match="output must be a new file"):
         run({"quick": Quick()}, data, output=output)
     assert output.read_text() == content
+
+
+def damaged(output, change):
+    lines = output.read_text().splitlines()
+    output.write_text("\n".join(change(lines)) + "\n")
+    return output.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: [lines[0], lines[1].replace("auroc", "AUROC"), lines[2]],
+        lambda lines: [lines[0], lines[1][:-40], lines[2]],
+        lambda lines: [lines[0], lines[1][:300] + lines[1], lines[2]],
+        lambda lines: [lines[0], lines[1].replace('"seed": 2', '"seed": 3'), lines[2]],
+        lambda lines: [lines[0], lines[1].rpartition(', "checksum"')[0] + "}", lines[2]],
+        lambda lines: [lines[0], '{"model": "quick"}', lines[2]],
+    ],
+)
+def test_a_line_that_was_changed_is_named_and_the_file_left_alone(data, tmp_path, change):
+    output = tmp_path / "fits"
+    options = {"seeds": [1, 2, 3], "measure": auroc_alone, "swap_rows": 0, "output": output}
+    run({"quick": Quick()}, data, **options)
+    content = damaged(output, change)
+    with pytest.raises(ValueError, match="whose line 2 was changed or cut off. Delete line 2 to"):
+        run({"quick": Quick()}, data, **options)
+    assert output.read_bytes() == content
+
+
+def test_a_file_is_of_one_run_at_a_time(data, tmp_path):
+    options = {"measure": auroc_alone, "swap_rows": 0, "output": tmp_path / "fits"}
+    pytest.importorskip("fcntl")
+    with Records(tmp_path / "fits"):
+        with pytest.raises(ValueError, match="to which another run is writing. Wait for it"):
+            run({"quick": Quick()}, data, **options)
+    assert set(run({"quick": Quick()}, data, **options)["error"]) == {""}
+
+
+def written_module(path, monkeypatch, text):
+    """A module of this text; each call gives another in the place of the last."""
+    (path / "notes.py").write_text(text)
+    spec = importlib.util.spec_from_file_location("notes", path / "notes.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "notes", module)
+    exec(compile(text, str(path / "notes.py"), "exec"), module.__dict__)
+    return module
+
+
+NOTES = """
+from test_compare import Measured, Quick
+
+LEVEL = 0.5
+
+def share(values):
+    return (values > LEVEL).mean()
+
+def measure(rows, score, decisions):
+    '''What is measured.'''
+    return [Measured("high", share(score))]
+
+class Model(Quick):
+    height = 1.0
+
+    def predict(self, X, **options):
+        return self.height * super().predict(X, **options)
+"""
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("share(score))", "1 - share(score))"),  # the function itself
+        ("values > LEVEL", "values < LEVEL"),  # what it calls
+        ("LEVEL = 0.5", "LEVEL = 0.6"),  # a constant it reads
+        ("return self.height *", "return 2 *"),  # a model's method
+        ("height = 1.0", "height = 3.0"),  # and its attribute
+    ],
+)
+def test_fits_of_other_code_are_refused(data, tmp_path, monkeypatch, old, new):
+    def run_notes(text):
+        notes = written_module(tmp_path, monkeypatch, text)
+        with joblib.parallel_config("threading"):
+            options = {"measure": notes.measure, "swap_rows": 0, "output": tmp_path / "fits"}
+            return run({"mine": notes.Model()}, data, **options)
+
+    first = run_notes(NOTES)
+    moved = "# a comment\n\n" + NOTES.replace("LEVEL = 0.5", "LEVEL = 0.5  # half")
+    assert_frame_equal(run_notes(moved), first)  # of the file: even the seconds are the same
+    with pytest.raises(ValueError, match="has other (model|measures)"):
+        run_notes(NOTES.replace(old, new))
+
+
+def test_functions_without_a_name_are_told_apart(data, tmp_path):
+    def counted(number):
+        return lambda rows, score, decisions: [Measured("rows", number * len(rows))]
+
+    options = {"swap_rows": 0, "output": tmp_path / "fits"}
+    with joblib.parallel_config("threading"):
+        first = run({"quick": Quick()}, data, measure=counted(1), **options)
+        assert_frame_equal(run({"quick": Quick()}, data, measure=counted(1), **options), first)
+        with pytest.raises(ValueError, match="has other measures"):
+            run({"quick": Quick()}, data, measure=counted(2), **options)
+        with open(tmp_path / "other", "w") as file:
+            part = functools.partial(measure_into, file)
+            with pytest.raises(ValueError, match="must hold what can be compared.*by def"):
+                run({"quick": Quick()}, data, measure=part, **options)
+
+
+def measure_into(file, rows, score, decisions):
+    return []
+
+
+class Weighted(Quick):
+    """Keeps what it was fitted with."""
+
+    def fit(self, X, y, *, clusters, sensitive_features, sample_weight=None):
+        assert sample_weight is not None and abs(sample_weight.mean() - 1) < 1e-12
+        assert sample_weight.index.equals(X.index) and isinstance(clusters, pd.DataFrame)
+        return super().fit(X, y, clusters=clusters["region"], sensitive_features=None)
+
+    def predict(self, X, *, clusters, **options):
+        return super().predict(X, clusters=clusters["region"], **options)
+
+
+def test_two_cluster_variables_and_weights_go_through(data):
+    random = np.random.default_rng(0)
+    town = pd.Series(random.integers(0, 20, len(data)), data.x.index, name="town")
+    rich = replace(
+        data,
+        clusters=pd.DataFrame({"region": data.clusters, "town": town}),
+        weights=pd.Series(random.integers(1, 4, len(data)), data.x.index),
+    )
+    table = run({"weighted": Weighted()}, rich)
+    assert set(table["error"]) == {""}
+    test = split(rich, seed=3, **UNSEEN).test_seen
+    copies = np.repeat(np.arange(len(test)), test.weights)
+    model = Quick(seed=3)
+    cut = split(rich, seed=3, **UNSEEN)
+    train = cut.train
+    model.fit(train.x, train.y, clusters=train.clusters["region"], sensitive_features=None)
+    score = model.predict_proba(test.x, clusters=test.clusters["region"])[:, 1]
+    auroc = roc_auc_score(test.y.iloc[copies], score[copies])
+    assert value(pick(table, part="seen"), metric="auroc") == pytest.approx(auroc, abs=1e-12)
+    threshold = youden_threshold(
+        cut.validation.y,
+        model.predict_proba(cut.validation.x, clusters=cut.validation.clusters["region"])[:, 1],
+        sample_weight=cut.validation.weights,
+    )
+    rates = (score >= threshold)[copies].mean()
+    wanted = {"part": "seen", "threshold": "youden", "attribute": ""}
+    found = pick(table, **wanted)
+    assert value(found, metric="positive_rate") == pytest.approx(rates, abs=1e-12)
 
 
 def test_rows_must_be_known(data):

@@ -162,3 +162,82 @@ def test_group_mse_equals_fairlearns():
 def test_predictions_that_cannot_be_judged_are_refused(y, predicted, sensitive, message):
     with pytest.raises(ValueError, match=message):
         regression_fairness_report(y, predicted, sensitive_features=pd.Series(sensitive))
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.1, 250.0])
+def test_weighted_rates_are_those_of_rows_repeated(unit):
+    random = np.random.default_rng(0)
+    y, score = random.integers(0, 2, 400), random.uniform(size=400)
+    groups = pd.DataFrame({"s": random.choice(["f", "m", "x"], 400)})
+    weights = random.integers(0, 4, 400)
+    copies = np.repeat(np.arange(400), weights)
+    options = {"threshold": 0.6, "sample_weight": unit * weights}
+    weighted = group_report(y, score, sensitive_features=groups, **options)
+    plain = group_report(
+        y[copies], score[copies], sensitive_features=groups.iloc[copies], threshold=0.6
+    )
+    pd.testing.assert_frame_equal(
+        weighted.drop(columns="cases"), plain.drop(columns="cases"), rtol=1e-6
+    )
+    part = (groups["s"] == "f") & (y == 1)
+    expected = weights[part].sum() ** 2 / (weights[part] ** 2).sum()  # Kish's effective number
+    found = weighted[(weighted["metric"] == "tpr") & (weighted["group"] == "f")]
+    assert found["cases"].item() == pytest.approx(expected, abs=1e-5)
+    numbers = regression_group_report(
+        score, y * 1.0, sensitive_features=groups, sample_weight=unit * weights
+    )
+    means = regression_group_report(
+        score[copies], y[copies] * 1.0, sensitive_features=groups.iloc[copies]
+    )
+    np.testing.assert_allclose(numbers["rate"], means["rate"], rtol=1e-6)
+
+
+def test_equal_weights_change_nothing():
+    y, score, groups = build(CELLS)
+    for report, threshold in ((group_report, {"threshold": 0.5}), (regression_group_report, {})):
+        plain = report(y, score, sensitive_features=groups, **threshold)
+        same = report(
+            y, score, sensitive_features=groups, sample_weight=np.full(len(y), 0.3), **threshold
+        )
+        pd.testing.assert_frame_equal(same, plain, check_dtype=False, rtol=1e-6)
+
+
+def test_the_standard_error_of_a_weighted_mean_is_about_its_spread():
+    random, found = np.random.default_rng(0), []
+    groups = pd.Series(["a", "b"] * 200, name="s")
+    for _ in range(300):
+        y, weights = random.normal(size=400), random.exponential(size=400)
+        report = regression_group_report(
+            y, np.zeros(400), sensitive_features=groups, sample_weight=weights
+        )
+        found.append(report[(report["metric"] == "mean_residual") & (report["group"] == "a")])
+    found = pd.concat(found)
+    assert found["rate"].std() == pytest.approx(found["se"].mean(), rel=0.12)
+
+
+@pytest.mark.parametrize(
+    "threshold, word", [(50, "negative"), (-1, "positive"), (1.01, "negative")]
+)
+def test_a_threshold_beyond_all_scores_is_warned_of(threshold, word):
+    y, score, groups = build(CELLS)
+    with pytest.warns(UserWarning, match=f"all {len(y)} decisions are {word}: all groups seem"):
+        fairness_report(y, score, sensitive_features=groups, threshold=threshold)
+
+
+def test_rows_in_another_order_are_refused():
+    y, score, groups = build(CELLS)
+    order = np.random.default_rng(0).permutation(len(y))
+    with pytest.raises(ValueError, match="must have one index"):
+        group_report(pd.Series(y), score, sensitive_features=groups.iloc[order], threshold=0.5)
+
+
+def test_a_continuous_attribute_is_warned_of():
+    random = np.random.default_rng(0)
+    groups = pd.DataFrame({"income": random.normal(size=300)})
+    with pytest.warns(UserWarning, match="'income' has 300 groups in 300 rows.*pd.cut"):
+        group_report(
+            random.integers(0, 2, 300),
+            random.uniform(size=300),
+            sensitive_features=groups,
+            threshold=0.5,
+        )
