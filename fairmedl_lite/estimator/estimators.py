@@ -26,6 +26,11 @@ class FairMEDLClassifier(ClassifierMixin, FairMEDLEstimator):
 
     _outcome = Binary
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
     @property
     def classes_(self) -> np.ndarray:
         """Array of the two classes, the positive one last."""

@@ -60,6 +60,17 @@ def test_a_missing_backend_says_what_to_install():
     assert "pip install 'fairmedl_lite[cpu]'" in done.stderr and "KERAS_BACKEND=jax" in done.stderr
 
 
+@pytest.mark.parametrize("backend", ["jax", "theano"])
+def test_the_backend_that_was_asked_for_and_the_cause_are_named(backend):
+    done = run(
+        "import sys; sys.modules['jax'] = None\nfrom fairmedl_lite import FairMEDL",
+        KERAS_BACKEND=backend,
+    )
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ImportError") and f"Asked for by KERAS_BACKEND: {backend}. " in last
+    assert "Received: " in last and backend in last.partition("Received: ")[2]
+
+
 @pytest.mark.parametrize("name", ["FairMEDLClassifier", "FairMEDLRegressor"])
 def test_an_estimator_says_what_it_is_and_then_what_both_share(name):
     text = getattr(fairmedl_lite, name).__doc__
