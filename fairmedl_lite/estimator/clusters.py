@@ -140,7 +140,7 @@ class ClusterMeans:
         for variable, known in self.means.items():
             here = _means(x, table[variable], self.columns)
             means = pd.concat([known, here[~here.index.isin(known.index)]])
-            part = means.loc[table[variable]].set_axis(x.index)
+            part = means.reindex(table[variable].to_numpy()).set_axis(x.index)
             parts.append(part.add_suffix(f" (mean of {variable})"))
         return pd.concat(parts, axis=1)
 

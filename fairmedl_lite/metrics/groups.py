@@ -89,7 +89,7 @@ def _weighted_means(values, groups, sample_weight):
     weights = weights.where(weights > 0)
     total, squares = (part.groupby(groups).sum() for part in (weights, weights**2))
     rate = (weights * values).groupby(groups).sum() / total
-    apart = weights * (values - rate.loc[groups].set_axis(values.index))
+    apart = weights * (values - rate.reindex(groups.to_numpy()).set_axis(values.index))
     cases = weights.groupby(groups).count()
     more = (cases / (cases - 1)).where(cases > 1)
     se = (more * (apart**2).groupby(groups).sum()) ** 0.5 / total

@@ -262,3 +262,14 @@ def test_a_file_that_would_fill_the_memory_is_refused_before_it_is_read(saved, t
         assert (tmp_path / "bomb").stat().st_size < 1_000_000
         with pytest.raises(ValueError, match="would unpack to 12.,...,... bytes"):
             FairMEDLClassifier.load(tmp_path / "bomb")
+
+
+def test_clusters_may_be_true_and_false():
+    x = pd.DataFrame({"a": np.arange(8.0)})
+    options = {"needed": ["random_effects"], "within_between": ["a"]}
+    flags = x["a"] > 2
+    found, expected = (
+        Rows.learn(x, each, **options).read(x, each)[0]
+        for each in (flags.to_numpy(), np.where(flags, "yes", "no"))
+    )
+    np.testing.assert_array_equal(found, expected)

@@ -241,3 +241,14 @@ def test_a_continuous_attribute_is_warned_of():
             sensitive_features=groups,
             threshold=0.5,
         )
+
+
+def test_groups_may_be_true_and_false():
+    y, score, groups = build(CELLS)
+    flags, weights = groups[["sex"]] == "f", np.arange(len(y)) % 3
+    named = pd.DataFrame({"sex": np.where(flags["sex"], "yes", "no")})
+    options = {"threshold": 0.5, "sample_weight": weights}
+    found, expected = (
+        group_report(y, score, sensitive_features=each, **options) for each in (flags, named)
+    )
+    np.testing.assert_array_equal(found["rate"], expected["rate"])
