@@ -1,5 +1,7 @@
 """Checks of what may not come in: bad input never becomes a silent wrong number."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype
