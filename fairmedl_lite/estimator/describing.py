@@ -64,18 +64,19 @@ class Describing:
     def _summarise(self, x, ids, outcome, sample_weight, exact=None):
         """Set the attributes that say what was learned."""
         sample_weight = np.ones(len(x)) if sample_weight is None else sample_weight
-        found = outputs(self.model_, x, ids)
+        effects = effects_of(self.model_, x, ids, scaled=True)
         if exact is None:
-            self.lower_bound_ = self._bound(x, ids, outcome, found["mixed"], sample_weight)
+            self.lower_bound_ = self._bound(x, ids, outcome, sample_weight)
         else:
             self.lower_bound_ = self._in_units(exact.log_likelihood, x, sample_weight)
         if self.model_.random_effects:
-            self._summarise_effects(x, ids, found["prior_scale"])
+            self._summarise_effects(x, ids, effects)
         if not self.hidden:
-            self._summarise_coefficients(x, ids, found["mixed"], sample_weight)
+            self._summarise_coefficients(x, effects, sample_weight)
 
-    def _bound(self, x, ids, outcome, link, sample_weight):
+    def _bound(self, x, ids, outcome, sample_weight):
         """The lower bound of the log likelihood, in nats."""
+        link = outputs(self.model_, x, ids)["mixed"]
         kl = sum(float(layer.kl()) for layer in self.model_.random_effects)
         scale = np.sqrt(posterior_variance(self.model_, x, *ids))
         expected = self.outcome_.expected_log_likelihood(outcome, link, scale)
@@ -101,11 +102,10 @@ class Describing:
         """Whether the posterior is exact, and the bound the log likelihood itself."""
         return has_exact_fit(self) and self.outcome_.family == "gaussian"
 
-    def _summarise_effects(self, x, ids, prior_scale):
+    def _summarise_effects(self, x, ids, effects):
         tables, self.effect_covariances_ = [], {}
-        variances = self.outcome_.scale**2 * np.mean(
-            np.square(prior_scale, dtype="float64"), axis=0
-        )
+        of_rows = [np.mean(np.sum(np.square(part.design), axis=1)) for part in effects]
+        variances = self.outcome_.scale**2 * np.array(of_rows)
         for number, (variable, labels) in enumerate(self.rows_.index.labels.items()):
             layer, rows = self.model_.random_effects[number], np.bincount(ids[number])
             shown = self._shown_effects(number, x, ids[number], variances[number])
@@ -136,15 +136,18 @@ class Describing:
             covariance = root @ root.T
         return names, matrix, pd.DataFrame(covariance, index=names, columns=names)
 
-    def _summarise_coefficients(self, x, ids, link, sample_weight):
+    def _summarise_coefficients(self, x, effects, sample_weight):
         names, matrix, candidates = summaries.coefficient_map(self.rows_.encoder)
         kept = summaries.identified(self.rows_.encoder, x, sample_weight)
         kernel, bias = (np.asarray(part, "float64") for part in self.model_.fixed_head.weights)
-        estimate = self.outcome_.scale * matrix @ np.concatenate([bias, kernel[:, 0]])
+        coefficients, design = np.concatenate([bias, kernel[:, 0]]), with_ones(x)
+        estimate = self.outcome_.scale * matrix @ coefficients
         estimate[0] += self.outcome_.centre
+        link = design @ coefficients
+        for part, layer in zip(effects, self.model_.random_effects, strict=False):
+            link += part.of_rows(np.asarray(layer.posterior_mean, "float64"))
         precision = self.outcome_.precision(link) * sample_weight
-        effects = effects_of(self.model_, x, ids, scaled=True)
-        design = with_ones(x)[:, kept].astype("float64")
+        design = np.ascontiguousarray(design[:, kept], "float64")
         covariance = summaries.coefficient_covariance(design, precision, effects)
         mapping = self.outcome_.scale * matrix[:, kept]
         covariance = mapping @ covariance @ mapping.T
