@@ -96,19 +96,21 @@ class Factor:
     def __init__(self, products, roots):
         blocks = [_penalised(*part) for part in zip(products.blocks, roots, strict=True)]
         self.first = np.linalg.inv(blocks[0])  # (clusters, effects, effects)
-        self.log_determinant = float(np.linalg.slogdet(blocks[0])[1].sum())
         self.own = [self.first, *(np.linalg.inv(block) for block in blocks[1:])]
-        self.others = None
+        self.others, self.of_others = None, 0.0
         if len(roots) > 1:
             scale = [_repeated(root, len(block)) for root, block in zip(roots, blocks, strict=True)]
             others = sparse.block_diag(scale[1:], format="csr")
             self.between = scale[0].T @ products.between @ others
             self.reduced = (_block_diagonal(self.first) @ self.between).tocsr()
             left = others.T @ products.others @ others - self.between.T @ self.reduced
-            self.others, log_determinant = _factored(
-                (left + sparse.identity(left.shape[0])).tocsr()
-            )
-            self.log_determinant += log_determinant
+            left = (left + sparse.identity(left.shape[0])).tocsr()
+            self.others, self.of_others = _factored(left)
+
+    @property
+    def log_determinant(self):
+        """The logarithm of the determinant of M."""
+        return self.of_others - float(np.linalg.slogdet(self.first)[1].sum())
 
     def solve(self, right):
         """M^-1 times a matrix of shape `(effects of all clusters, k)`."""
