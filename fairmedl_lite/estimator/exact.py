@@ -90,7 +90,7 @@ class Search:
             return self.likelihood.at(self._roots(start)), True
         lowest = np.where(start > 0, LEAST, -np.inf)
         bounds = Bounds(lowest, self.likelihood.largest)
-        options = {"ftol": 1e-13, "gtol": 1e-6, "maxiter": 500}
+        options = {"ftol": 1e-13, "gtol": 2e-5, "maxiter": 500}
         best = minimize(
             self._loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
         )
