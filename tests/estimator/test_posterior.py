@@ -26,6 +26,7 @@ def moments(layer):
     """Means and covariances of u in each cluster, and the prior's covariance, from the weights."""
     weights = [SPEED * np.asarray(weight, "float64") for weight in layer.weights]
     mean, log_scale, prior_log_scale = weights[:3]
+    mean = mean - mean.mean(axis=0)
     prior, root = np.diag(np.exp(prior_log_scale)), np.exp(log_scale)[:, :, None] * np.eye(2)
     if layer.correlated:
         root, prior = root + np.tril(weights[3], -1), prior + np.tril(weights[4], -1)

@@ -31,6 +31,7 @@ def effects(seed=0, slopes=2):
     layer.build((None, slopes))
     random = np.random.default_rng(7)
     mean = random.normal(size=(3, slopes + 1))
+    mean -= mean.mean(axis=0)
     log_scale = random.normal(-1, 0.3, (3, slopes + 1))
     prior = random.normal(-0.5, 0.3, slopes + 1)
     layer.set_weights([part / SPEED for part in (mean, log_scale, prior)])
@@ -40,6 +41,14 @@ def effects(seed=0, slopes=2):
 @pytest.fixture
 def known():
     return effects()
+
+
+def test_the_means_are_centred_over_the_clusters(known):
+    layer, mean, *_ = known
+    raw, *rest = layer.get_weights()
+    layer.set_weights([raw + np.array([1.0, -2.0, 3.0], "float32"), *rest])
+    np.testing.assert_allclose(np.asarray(layer.posterior_mean), mean, rtol=1e-4)
+    np.testing.assert_allclose(np.asarray(layer.posterior(CLUSTERS)[0]).sum(axis=0), 0, atol=1e-5)
 
 
 def test_output_is_the_design_times_the_clusters_effects(known):
