@@ -2,14 +2,11 @@
 
 from fairmedl_lite.model.backend import PACKAGE, keras, ops
 from fairmedl_lite.model.cells import LEVEL_WEIGHTS
+from fairmedl_lite.model.cluster_adversary import ClusterAdversary
 from fairmedl_lite.model.debiasing import FORMS
 from fairmedl_lite.model.families import Bernoulli, Gaussian
 from fairmedl_lite.model.parts import arguments, dense, hidden_layers, part_seed
-from fairmedl_lite.model.random_effects import SPEED, RandomEffects
-from fairmedl_lite.model.reversal import GradientReversal
-
-ADVERSARY_UNITS = 32
-READINGS = {"activations": 1.0, "standardised": SPEED}  # how fast an adversary of each learns
+from fairmedl_lite.model.random_effects import RandomEffects
 
 
 def mix(fixed, random):
@@ -107,8 +104,8 @@ class FairMEDL(keras.Model):
         self.hidden_layers = hidden_layers(hidden, seed)
         self.fixed_head = dense(1, part_seed(seed, "fixed head"))
         self.random_effects = _random_effects(num_clusters, random_effects, seed, full=not hidden)
-        self.cluster_adversary = cluster_adversary and _cluster_adversary(
-            cluster_adversary, cluster_adversary_reads, sum(num_clusters), seed
+        self.cluster_adversary = cluster_adversary and ClusterAdversary(
+            num_clusters, cluster_adversary, cluster_adversary_reads, seed
         )
         self.readers = tuple(fairness_on) if random_effects else ("fixed",)
         self.debiasing = fairness and FORMS[debias](
@@ -194,7 +191,7 @@ class FairMEDL(keras.Model):
             terms["kl"] = kl / self.rows  # lam_K KL / N
         # The adversaries' terms enter with a plus: the reversal turns their sign for FE and RE.
         if training and self.cluster_adversary:
-            losses = self._cluster_losses(x["clusters"], y_pred["clusters"])
+            losses = self.cluster_adversary.loss(y_pred["clusters"], x["clusters"])
             terms["cluster_adversary"] = mean(losses)  # lam_g CCE
         if training and self.debiasing:
             losses = self._fairness_losses(y, y_pred, sample_weight)
@@ -204,19 +201,10 @@ class FairMEDL(keras.Model):
             self.term_metrics[name].update_state(value)
         return sum(self.term_weights.get(name, 1.0) * value for name, value in terms.items())
 
-    def _cluster_losses(self, clusters, scores):
-        """Cross-entropy of each row, summed over the cluster variables: `(batch,)`."""
-        total, start = 0.0, 0
-        for labels, count in zip(clusters, self.settings["num_clusters"], strict=True):
-            total = total + _cross_entropy(labels, scores[:, start : start + count])
-            start += count
-        return total
-
     def _fairness_losses(self, y, y_pred, sample_weight):
         """The loss of each reader of debiasing: `(readers,)`."""
         predictions = ops.stack([y_pred[name] for name in self.readers])
-        weights = _row_weights(sample_weight)
-        weights = ops.ones_like(y["outcome"][:, 0]) if weights is None else weights
+        weights = ops.ones_like(y["outcome"][:, 0]) if sample_weight is None else sample_weight
         return self.debiasing.loss(predictions, y["outcome"], y["cells"], weights)
 
     def _term_names(self):
@@ -250,39 +238,5 @@ def _random_effects(num_clusters, kinds, seed, full):
     ]
 
 
-def _cluster_adversary(weight, reads, clusters, seed):
-    """Guesses the cluster from the hidden layers: logits of shape `(batch, clusters)`.
-
-    A network fools an adversary that reads plain activations by making them ever larger: it moves
-    faster than the adversary can follow. Standardised over the batch they have one size, and the
-    faster adversary follows.
-    """
-    speed = READINGS[reads]
-    seeds = [part_seed(seed, f"cluster adversary {number}") for number in range(2)]
-    layers = [
-        GradientReversal(weight),
-        *_fast_dense(ADVERSARY_UNITS, seeds[0], speed, activation="relu", use_bias=False),
-        *_fast_dense(clusters, seeds[1], speed),
-    ]
-    scale = keras.layers.BatchNormalization(center=False, scale=False)
-    return keras.Sequential([scale, *layers] if reads == "standardised" else layers)
-
-
-def _fast_dense(units, seed, speed, **options):
-    """A dense layer whose weights are stored divided by the speed, and so move faster by it."""
-    layer = dense(units, seed, speed, **options)
-    return [layer] if speed == 1 else [layer, keras.layers.Rescaling(speed)]
-
-
-def _cross_entropy(labels, logits):
-    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-
-
-def _row_weights(sample_weight):
-    """The rows' weights, which Keras repeats for each target; `None` if all weigh the same."""
-    return sample_weight["outcome"] if isinstance(sample_weight, dict) else sample_weight
-
-
-def _weighted_mean(sample_weight):
-    weights = _row_weights(sample_weight)
+def _weighted_mean(weights):
     return ops.mean if weights is None else lambda loss: ops.mean(loss * weights)

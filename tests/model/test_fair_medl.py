@@ -145,15 +145,15 @@ def log_likelihood(model, name, outcome, value):
 
 
 def clusters_by_hand(model, hidden, clusters):
-    first, last = (part for part in model.cluster_adversary.layers if hasattr(part, "kernel"))
+    first = model.cluster_adversary.reader.layers[-1]
     speed = 1.0
     if model.settings["cluster_adversary_reads"] == "standardised":
         hidden = (hidden - hidden.mean(axis=0)) / np.sqrt(hidden.var(axis=0) + 1e-3)
         speed = SPEED
-    scores = speed * dense(last, speed * np.maximum(dense(first, hidden), 0))
+    hidden = speed * np.maximum(dense(first, hidden), 0)
     total = 0
-    for ids, count in zip(clusters, model.settings["num_clusters"], strict=True):
-        guess, scores = log_softmax(scores[:, :count], axis=1), scores[:, count:]
+    for ids, head in zip(clusters, model.cluster_adversary.heads, strict=True):
+        guess = log_softmax(speed * dense(head, hidden), axis=1)
         total -= guess[np.arange(ROWS), ids]
     return total
 

@@ -1,0 +1,74 @@
+"""The cluster adversary: guesses the cluster from the hidden layers (A_Z)."""
+
+import math
+
+from fairmedl_lite.model.backend import PACKAGE, keras, ops
+from fairmedl_lite.model.parts import dense, part_seed
+from fairmedl_lite.model.random_effects import SPEED
+from fairmedl_lite.model.reversal import GradientReversal
+
+UNITS = 32
+READINGS = {"activations": 1.0, "standardised": SPEED}  # how fast an adversary of each learns
+NEGATIVES = 256  # clusters a row's own is told from, where there are more than twice as many
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ClusterAdversary(keras.layers.Layer):
+    """Guesses the cluster of each row from what the hidden layers make of it.
+
+    A network fools an adversary that reads plain activations by making them ever larger: it moves
+    faster than the adversary can follow. Standardised over the batch they have one size, and the
+    faster adversary follows: its weights are stored divided by its speed.
+
+    Args:
+        num_clusters: Integers. How many clusters each cluster variable has.
+        weight: Float lam_g.
+        reads: `"activations"` or `"standardised"`.
+        seed: Integer. Seeds initial weights and draws.
+
+    Call arguments:
+        activations: Tensor of shape `(batch, units)`.
+
+    Returns:
+        Tensor of shape `(batch, 32)`, what `loss` reads.
+    """
+
+    def __init__(self, num_clusters, weight, reads, seed, **kwargs):
+        super().__init__(**kwargs)
+        self.num_clusters, self.speed = num_clusters, READINGS[reads]
+        scale = [keras.layers.BatchNormalization(center=False, scale=False)]
+        hidden = dense(UNITS, part_seed(seed, "cluster adversary 0"), self.speed, use_bias=False)
+        layers = [*scale * (reads == "standardised"), GradientReversal(weight), hidden]
+        self.reader = keras.Sequential(layers)
+        start = part_seed(seed, "cluster adversary 1")
+        self.heads = [dense(count, start, self.speed) for count in num_clusters]
+        self.seed_generator = keras.random.SeedGenerator(start)
+
+    def build(self, activations_shape):
+        self.reader.build(activations_shape)
+        for head in self.heads:
+            head.build((None, UNITS))
+        self.built = True
+
+    def call(self, activations):
+        return ops.relu(self.speed * self.reader(activations))
+
+    def loss(self, hidden, clusters):
+        """Cross-entropy of each row, summed over the cluster variables: `(batch,)`."""
+        parts = zip(self.heads, clusters, strict=True)
+        return sum(self._cross_entropy(hidden, head, labels) for head, labels in parts)
+
+    def _cross_entropy(self, hidden, head, labels):
+        if head.units <= 2 * NEGATIVES:
+            scores = self.speed * head(hidden)
+            return keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True)
+        # The sum over all clusters but the row's own is estimated from some of them.
+        drawn = keras.random.randint((NEGATIVES,), 0, head.units, seed=self.seed_generator)
+        scores = self.speed * (
+            hidden @ ops.take(head.kernel, drawn, axis=1) + ops.take(head.bias, drawn)
+        )
+        scores = ops.where(drawn == labels[:, None], -1e9, scores)
+        own = ops.sum(hidden * ops.transpose(ops.take(head.kernel, labels, axis=1)), axis=1)
+        own = self.speed * (own + ops.take(head.bias, labels))
+        others = ops.logsumexp(scores, axis=1) + math.log(head.units / NEGATIVES)
+        return ops.softplus(others - own)
