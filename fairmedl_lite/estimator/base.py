@@ -62,7 +62,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
             1978). The coefficient of the column is then the one within clusters, also where the
             random effects go along with it.
         cluster_predictor: Whether to train a cluster predictor, for `unseen="predict"`.
-        epochs: Integer, or `None` to train until converged: at least 20 epochs and 1,600 steps. A
+        epochs: Integer, or `None` to train until converged: at least 20 epochs and 600 steps. A
             linear model with any of these three given is trained by steps too, not exactly.
         batch_size: Integer, rows of a step. `None`: 256, or for a linear model 8,192.
         learning_rate: Float, Adam's before it is lowered. `None`: .001, or for a linear model .006.

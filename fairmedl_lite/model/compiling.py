@@ -12,7 +12,7 @@ HELD = ("num_rows", "base_rate", "seed")  # what a model holds in variables, not
 _twins = ContextVar("twins", default=None)
 
 
-def compile_epoch(model, data, learning_rate, loss=None):
+def compile_epoch(model, data, loss=None):
     """Compile for Adam with averaged weights, and an epoch as one graph of Keras's own steps.
 
     Keras's `fit` feeds each batch from outside, which takes a small network longer than its
@@ -22,12 +22,15 @@ def compile_epoch(model, data, learning_rate, loss=None):
         model: A `keras.Model`. It gets `run_epoch`, a function of data and of the rows of each
             step, an int32 array of shape `(steps, batch)`; it returns the epoch's mean loss terms.
         data: Its inputs, targets and, if there are any, sample weights.
-        learning_rate: Float.
         loss: Name of a Keras loss, or `None`.
     """
-    optimizer = keras.optimizers.Adam(learning_rate, use_ema=True, ema_momentum=AVERAGING)
+    optimizer = keras.optimizers.Adam(use_ema=True, ema_momentum=AVERAGING)
     model.compile(optimizer, loss=loss)
     optimizer.build(model.trainable_variables)
+    kernels = {id(layer.kernel) for layer in getattr(model, "hidden_layers", ())}
+    others = [weight for weight in model.trainable_variables if id(weight) not in kernels]
+    optimizer.exclude_from_weight_decay(var_list=others)
+    optimizer.weight_decay = keras.Variable(0.0, trainable=False)  # no constant of the graph
     make = _tensorflow_epoch if keras.backend.backend() == "tensorflow" else _jax_epoch
     model.run_epoch = make(model, data)
 
@@ -105,17 +108,16 @@ class CompiledTwins:
         finally:
             _twins.reset(token)
 
-    def of(self, model, data, learning_rate, loss):
+    def of(self, model, data, loss):
         """A compiled twin in the model's state, with a fresh optimizer."""
         key = graph_key(model, len(data), loss)
-        twin = self.models.pop(key, None) or self._new(model, data, learning_rate, loss)
+        twin = self.models.pop(key, None) or self._new(model, data, loss)
         self.models[key] = twin  # the last one
         while len(self.models) > self.most:
             del self.models[next(iter(self.models))]
         _copy_state(model, twin)
         for variable in twin.optimizer.variables:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
-        twin.optimizer.learning_rate = learning_rate
         return twin
 
     def _new(self, model, *how):
@@ -133,7 +135,7 @@ def graph_key(model, parts, loss):
 
 
 @contextmanager
-def compiled(model, data, learning_rate, loss):
+def compiled(model, data, loss):
     """The compiled model to train: itself, or a twin whose state it takes over at the end.
 
     Its own graph is let go of then: it is larger than the weights. Arguments as in
@@ -141,11 +143,11 @@ def compiled(model, data, learning_rate, loss):
     """
     twins = _twins.get()
     if twins is not None:
-        twin = twins.of(model, data, learning_rate, loss)
+        twin = twins.of(model, data, loss)
         yield twin
         _copy_state(twin, model)
         return
-    compile_epoch(model, data, learning_rate, loss)
+    compile_epoch(model, data, loss)
     yield model
     del model.run_epoch
 

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fairmedl_lite.model.backend import keras, ops
 from fairmedl_lite.model.compiling import compiled
 
-MIN_EPOCHS, MIN_STEPS = 20, 1600
+MIN_EPOCHS = 20
 LONGEST = 4  # times the shortest training
 
 
@@ -22,8 +22,11 @@ class Recipe:
     """How a kind of model is trained, unless the user says otherwise.
 
     Args:
-        batch_size: Integer. Rows of a step; data with no more rows take whole steps.
+        batch_size: Integer. The most rows of a step.
+        min_steps: Integer. Steps before which training does not stop.
         learning_rate: Float. Adam's, until the loss is flat.
+        weight_decay: Function of the rows to the share of a hidden kernel that a step at a
+            learning rate of 1 takes away.
         annealed: Float in (0, 1). The share of epochs after that.
         decay: Function of the annealed share done, in (0, 1], to a factor of the learning rate.
         tolerance: Function of the rows to nats a row: how far the loss may fall from one quarter
@@ -32,17 +35,38 @@ class Recipe:
     """
 
     batch_size: int
+    min_steps: int
     learning_rate: float
+    weight_decay: Callable
     annealed: float
     decay: Callable
     tolerance: Callable
     noise: float
 
 
-# A network overfits when it is trained for long, so it stops as soon as the loss hardly falls.
-NETWORK = Recipe(256, 1e-3, 0.2, lambda done: 0.2, lambda rows: 0.02, 0)
+# Of few rows a network would learn each by heart: the fewer, the faster its weights decay.
+DECAY = 15_000
+NETWORK = Recipe(
+    batch_size=256,
+    min_steps=600,
+    learning_rate=1e-3,
+    weight_decay=lambda rows: DECAY / rows,
+    annealed=0.2,
+    decay=lambda done: 0.2,
+    tolerance=lambda rows: 0.02,
+    noise=0,
+)
 # A linear model has one optimum, the maximum of the likelihood: it is trained until it is there.
-LINEAR = Recipe(8192, 0.006, 0.5, lambda done: (1 + cos(pi * done)) / 2, lambda rows: 1 / rows, 2)
+LINEAR = Recipe(
+    batch_size=8192,
+    min_steps=1600,
+    learning_rate=6e-3,
+    weight_decay=lambda rows: 0,
+    annealed=0.5,
+    decay=lambda done: (1 + cos(pi * done)) / 2,
+    tolerance=lambda rows: 1 / rows,
+    noise=2,
+)
 
 
 def train(model, x, y, sample_weight, recipe, *, seed, epochs=None, loss=None):
@@ -56,7 +80,7 @@ def train(model, x, y, sample_weight, recipe, *, seed, epochs=None, loss=None):
         recipe: A `Recipe`.
         seed: Integer. Seeds the order of the rows, a new one each epoch.
         epochs: Integer, or `None` to stop once the task's loss no longer falls: at least 20
-            epochs and 1,600 steps, at most four times that.
+            epochs and the recipe's steps, at most four times that.
         loss: Name of a Keras loss, for a model that has none of its own.
 
     Returns:
@@ -67,14 +91,15 @@ def train(model, x, y, sample_weight, recipe, *, seed, epochs=None, loss=None):
     """
     rows = len(keras.tree.flatten(x)[0])
     steps = math.ceil(rows / recipe.batch_size)
-    shortest = epochs or max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps))
+    shortest = epochs or max(MIN_EPOCHS, math.ceil(recipe.min_steps / steps))
     schedule = Anneal(recipe, rows, shortest, epochs or LONGEST * shortest)
     data = (x, y) if sample_weight is None else (x, y, sample_weight)
     data = keras.tree.map_structure(ops.convert_to_tensor, data)
-    with compiled(model, data, recipe.learning_rate, loss) as trainee:
+    with compiled(model, data, loss) as trainee:
+        trainee.optimizer.weight_decay.assign(recipe.weight_decay(rows))
         while not schedule.ended:
-            schedule.observe(trainee.run_epoch(data, batches(rows, steps, seed, schedule.epoch)))
             trainee.optimizer.learning_rate = schedule.learning_rate
+            schedule.observe(trainee.run_epoch(data, batches(rows, steps, seed, schedule.epoch)))
         trainee.optimizer.finalize_variable_values(trainee.trainable_variables)
     if not schedule.converged:
         warnings.warn(

@@ -149,8 +149,7 @@ def test_history_has_each_epoch():
 @pytest.mark.parametrize("rate, warns", [(0.05, True), (1e-6, False)])
 def test_a_loss_that_still_falls_is_warned_of(monkeypatch, recwarn, rate, warns, epochs, longest):
     monkeypatch.setattr(training, "MIN_EPOCHS", 10)
-    monkeypatch.setattr(training, "MIN_STEPS", 1)
-    _, history = fit_line(epochs=epochs, learning_rate=rate)
+    _, history = fit_line(epochs=epochs, learning_rate=rate, min_steps=1)
     found = [warning for warning in recwarn if warning.category is ConvergenceWarning]
     assert len(history["loss"]) == (longest if warns else epochs or 10)
     assert bool(found) == warns
@@ -161,8 +160,8 @@ def test_a_loss_that_still_falls_is_warned_of(monkeypatch, recwarn, rate, warns,
 
 def test_unset_epochs_take_at_least_the_least_steps(monkeypatch):
     monkeypatch.setattr(training, "MIN_EPOCHS", 2)
-    monkeypatch.setattr(training, "MIN_STEPS", 18)
-    _, history = fit_line(epochs=None, batch_size=16, learning_rate=1e-6)
+    how = {"batch_size": 16, "learning_rate": 1e-6, "min_steps": 18}
+    _, history = fit_line(epochs=None, **how)
     assert len(history["loss"]) == 5  # 4 steps an epoch, 18 / 4 rounded up
 
 
@@ -214,3 +213,29 @@ def test_the_steps_are_those_of_keras():
     optimizer.finalize_variable_values(plain.trainable_variables)
     np.testing.assert_allclose(found.get_weights(), plain.get_weights(), rtol=1e-5)
     assert history["loss"][0] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_hidden_kernels_decay_by_their_rows_and_nothing_else_does():
+    """A loss of zero: what moves is what decays."""
+
+    class Still(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden_layers = [keras.layers.Dense(2, bias_initializer="ones")]
+            self.head = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.head(self.hidden_layers[0](x))
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return 0.0 * keras.ops.mean(y_pred)
+
+    model, x = Still(), np.ones((10, 3), "float32")
+    model(x)
+    before = model.get_weights()
+    recipe = replace(NETWORK, learning_rate=0.1, weight_decay=lambda rows: 20 / rows)
+    train(model, x, x[:, 0], None, recipe, seed=0, epochs=1)
+    after = model.get_weights()
+    np.testing.assert_allclose(after[0], (1 - 0.1 * 2) * before[0], rtol=1e-5)
+    for one, other in zip(before[1:], after[1:], strict=True):
+        np.testing.assert_array_equal(one, other)
