@@ -31,6 +31,7 @@ GUESS = re.compile(r"^(\w+) = guess\(", re.MULTILINE)
 SEE = re.compile(r"^ *(\w+)\.see\(", re.MULTILINE)
 QUIZ = re.compile(r"^quiz\(", re.MULTILINE)
 EXPLORE = re.compile(r"^explore\.\w+\(", re.MULTILINE)
+PATIENCE = 60  # half seconds
 
 
 def commit_then_see(lesson, asked, seen):
@@ -61,8 +62,12 @@ def answer_quiz(lesson, at):
 def move_explorer(lesson, at):
     sentence, picture = lesson.explored(at)
     lesson.move(at)
-    moved_sentence, moved_picture = lesson.explored(at)
-    assert moved_sentence != sentence and moved_picture != picture
+    for _ in range(PATIENCE):  # a busy machine draws late
+        moved_sentence, moved_picture = lesson.explored(at)
+        if moved_sentence != sentence and moved_picture != picture:
+            return
+        lesson.page.wait_for_timeout(500)
+    raise AssertionError(f"The explorer of cell {at} did not move. It says: {sentence}")
 
 
 def go_through(lesson):
