@@ -85,8 +85,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
             is its difference from the first one. `fixed_effects_` has their standard errors too.
         history_: Every term of the loss by epoch; of an exact fit minus the log likelihood a row,
             by step of the search.
-        verdict_: Dictionary of what `summary` says of the fit: "converged" or "not converged",
-            "singular", "separated" and "aliased" where it is so, with what to do.
+        verdict_: Dictionary of what `summary` says of the fit, with what to do: "converged" or "not
+            converged", and where it is so "overfitted", "singular", "separated", "aliased".
         chance_levels_: What an adversary that learns nothing would reach: one at its chance
             level has been beaten, or has collapsed.
     """
@@ -179,8 +179,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         self.outcome_.set_noise(self.model_.family.noise())
         self.chance_levels_ = self._chance_levels(ids, cells, sample_weight)
         self._summarise(x, ids, outcome, sample_weight, exact)
-        converged = exact.converged if exact else self.history_.attrs["converged"]
-        self.verdict_ = verdict(self, x, converged)
+        state = {"converged": exact.converged} if exact else self.history_.attrs
+        self.verdict_ = verdict(self, x, **state)
         return self
 
     @property

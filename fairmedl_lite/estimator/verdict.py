@@ -11,13 +11,14 @@ FAR, SURE = 8.0, 1.0  # logits between the ends of a column, and standard errors
 ALIKE = {"bernoulli": 3.0, "gaussian": 1e3}  # sd of the clusters, over that of the residual
 
 
-def verdict(estimator, x, converged):
+def verdict(estimator, x, converged, overfits=False):
     """What holds of a fit: dictionary of a word to a sentence that says what to do.
 
     Args:
         estimator: One that has its summaries.
         x: Array of shape `(rows, columns)`, encoded: the training rows.
         converged: Whether the likelihood is at its maximum, or the loss was flat.
+        overfits: Whether the loss of rows that were held back rose.
     """
     found = {
         "converged": "the likelihood is at its maximum." if converged else None,
@@ -25,6 +26,10 @@ def verdict(estimator, x, converged):
         if converged
         else "the loss still fell. Pass epochs= for more, or "
         "look for columns and clusters of a few rows.",
+        "overfitted": "rows that were held back are predicted ever worse. Pass fewer hidden units, "
+        "fewer epochs, or hidden=()."
+        if overfits
+        else None,
         "singular": _singular(estimator),
         "separated": _separated(estimator, x),
         "aliased": _aliased(estimator),

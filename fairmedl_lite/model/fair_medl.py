@@ -201,6 +201,10 @@ class FairMEDL(keras.Model):
             self.term_metrics[name].update_state(value)
         return sum(self.term_weights.get(name, 1.0) * value for name, value in terms.items())
 
+    def task_loss(self, x, y):
+        """L(y, y_M) of each row, at the posterior mean: `(batch,)`."""
+        return self.family.loss(y["outcome"], self(x)["mixed"], "mixed")
+
     def _fairness_losses(self, y, y_pred, sample_weight):
         """The loss of each reader of debiasing: `(readers,)`."""
         predictions = ops.stack([y_pred[name] for name in self.readers])
