@@ -356,9 +356,12 @@ def test_order_of_columns_and_of_rows_does_not_matter(full, new):
 
 
 def test_clusters_are_matched_by_row_not_by_index(full, tiny):
-    clusters = tiny.clusters.set_axis(np.arange(240)[::-1])
-    p = full.predict_proba(tiny.x, clusters=clusters)[:, 1]
+    """An index that one side alone has says nothing of the other's rows; two that differ do."""
+    named = tiny.clusters.set_axis([f"row {number}" for number in range(240)])
+    p = full.predict_proba(tiny.x, clusters=named)[:, 1]
     np.testing.assert_array_equal(p, positive(full, tiny))
+    with pytest.raises(ValueError, match="must have one index"):
+        full.predict_proba(tiny.x, clusters=tiny.clusters.set_axis(np.arange(240)[::-1]))
 
 
 def test_history_has_a_column_for_each_term(full, plain, odd):

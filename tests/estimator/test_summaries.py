@@ -102,12 +102,12 @@ def test_posterior_table_by_hand():
     layer = RandomEffects(2, correlated=True)
     layer.build((None, 1))
     zeros = np.zeros((2, 2))
-    mean, log_scale = [[1.0, 2.0], [0.0, -1.0]], np.log([[0.5, 1.0], [0.25, 2.0]])
+    mean, log_scale = [[1.0, 2.0], [-1.0, -2.0]], np.log([[0.5, 1.0], [0.25, 2.0]])
     prior, lower = np.log([2.0, 1.0]), np.array([[0, 0], [3.0, 0]])
     posterior_lower = np.stack([np.array([[0, 0], [0.5, 0]]), zeros])
     weights = [mean, log_scale, prior, posterior_lower, lower]
     layer.set_weights([np.asarray(weight) / SPEED for weight in weights])
-    # u = [[2, 0], [3, 1]] v: of the first cluster (2, 5), of the second (0, -1). The roots of its
+    # u = [[2, 0], [3, 1]] v: of the first cluster (2, 5), of the second (-2, -5). The roots of its
     # covariances are that matrix times L: [[1, 0], [2, 1]] and [[.5, 0], [.75, 2]].
     matrix = np.array([[1.0, -1.0], [0.0, 10.0]])
     found = summaries.posterior_table(layer, matrix, ["intercept", "x"], ["a", "b"], [7, 9])
@@ -115,7 +115,7 @@ def test_posterior_table_by_hand():
     assert found["cluster"].tolist() == ["a", "a", "b", "b"]
     assert found["effect"].tolist() == ["intercept", "x"] * 2
     assert found["n"].tolist() == [7, 7, 9, 9]
-    np.testing.assert_allclose(found["mean"], [2 - 5, 50, 1, -10], rtol=1e-5)
+    np.testing.assert_allclose(found["mean"], [2 - 5, 50, 5 - 2, -50], rtol=1e-5)
     np.testing.assert_allclose(found["sd"], sds, rtol=1e-5)
 
 
@@ -123,11 +123,11 @@ def test_posterior_table_takes_a_combination_for_each_cluster():
     layer = RandomEffects(2)
     layer.build((None, 1))
     log_scale = np.log([[0.3, 0.4], [0.6, 0.8]])
-    weights = np.array([[1.0, 2.0], [3.0, 4.0]]), log_scale, np.zeros(2)
+    weights = np.array([[1.0, 3.0], [-1.0, -3.0]]), log_scale, np.zeros(2)
     layer.set_weights([weight / SPEED for weight in weights])
     matrix = np.array([[[1.0, 1.0]], [[1.0, -0.5]]])
     found = summaries.posterior_table(layer, matrix, ["average"], ["a", "b"], [1, 2])
-    np.testing.assert_allclose(found["mean"], [3, 1], rtol=1e-5)
+    np.testing.assert_allclose(found["mean"], [4, 0.5], rtol=1e-5)
     np.testing.assert_allclose(found["sd"], [0.5, (0.36 + 0.16) ** 0.5], rtol=1e-5)
 
 
