@@ -93,9 +93,9 @@ class Clock(training.Anneal):
 
     ends = []
 
-    def observe(self, terms):
+    def observe(self, terms, **options):
         self.ends.append(time.perf_counter())
-        super().observe(terms)
+        super().observe(terms, **options)
 
 
 def fit(rung, form):

@@ -155,7 +155,8 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
             ValueError: If the settings or the data cannot be used; the message says what to do.
 
         Warns:
-            ConvergenceWarning: If the loss still falls when training ends.
+            ConvergenceWarning: If the loss still falls when training ends, or the network overfits:
+                the loss of rows that were held back has risen.
         """
         check_settings(self)
         parts = {"clusters": clusters, "sensitive_features": sensitive_features}
