@@ -24,9 +24,9 @@ def load_adult(*, sensitive_in_x: bool = True) -> ClusteredData:
     """Load the Adult data (1994 US census): does a person earn more than 50,000 dollars a year?
 
     The clusters are the 14 known occupations. Rows with an unknown occupation are dropped and
-    counted in `dropped`. Unknown work classes and countries (`'?'`) become missing values. The
-    census weight is left out. Source: Becker and Kohavi, UCI Machine Learning Repository,
-    doi 10.24432/C5XW20, CC BY 4.0; the file is bundled without the weight.
+    counted in `dropped`. Unknown work classes and countries (`'?'`) become missing values. There
+    are no `weights`: the bundled file lacks the census weight. Source: Becker and Kohavi, UCI
+    Machine Learning Repository, doi 10.24432/C5XW20, CC BY 4.0.
 
     Args:
         sensitive_in_x: Whether `x` keeps age, race, sex and marital status, as in the paper.

@@ -97,10 +97,11 @@ def load_acs_income(
 
     The rows are persons aged 17 or more who worked, as Ding et al. (2021, "Retiring Adult")
     chose them. They are read from a file `acs_income_2018*.parquet` in the folder that the
-    environment variable `FAIRMEDL_DATA` names; where there is none, fairlearn downloads and keeps
-    all 1,664,500 rows. The state is left out, because fairlearn's table has none, and survey
-    weights never enter x. The armed forces are a major group; persons without an occupation in
-    the last five years (code 9920) are dropped and counted.
+    environment variable `FAIRMEDL_DATA` names; where there is none, fairlearn downloads and
+    keeps all 1,664,500 rows. The state is left out, because fairlearn's table has none. The
+    person's weight PWGTP becomes the `weights` of the data where the file has it. The armed
+    forces are a major group; persons without an occupation in the last five years (code 9920)
+    are dropped and counted.
 
     The columns of x: age, class_of_worker, education (1 to 24, rising: the code SCHL),
     marital_status, place_of_birth (the code POBP), relationship (to the reference person),
@@ -146,7 +147,9 @@ def load_acs_income(
         }
     )
     x = x if place_of_birth else x.drop(columns="place_of_birth")
-    return persons(x, _acs_outcome(table), occupation, "ACS 2018", dropped, sensitive_in_x)
+    weights = reading.number(table, "PWGTP", 1, 9999, "float64") if "PWGTP" in table else None
+    y, options = _acs_outcome(table), (dropped, sensitive_in_x, weights)
+    return persons(x, y, occupation, "ACS 2018", *options)
 
 
 def load_ipums(
@@ -155,11 +158,11 @@ def load_ipums(
     """Load your own IPUMS USA extract: does a person earn more than 50,000 dollars a year?
 
     IPUMS data may not be passed on: order an extract of the American Community Survey at
-    usa.ipums.org, as CSV. The columns YEAR, AGE, SEX, RACE, MARST, EDUC, OCC (or OCC1990, if there
-    is no OCC), CLASSWKR, UHRSWORK and INCTOT are read; all others are ignored, STATEFIP and the
-    weight PERWT among them. Rows are dropped, and counted, for another year than `year`, an age
-    under 17, no occupation, no income reported and no usual hours, in this order. Unlike ACS
-    Income, incomes of 100 dollars or less stay.
+    usa.ipums.org, as CSV. The columns YEAR, AGE, SEX, RACE, MARST, EDUC, OCC (or OCC1990, if
+    there is no OCC), CLASSWKR, UHRSWORK and INCTOT are read, and PERWT, if it is there, as the
+    `weights` of the data; all others are ignored, STATEFIP among them. Rows are dropped, and
+    counted, for another year than `year`, an age under 17, no occupation, no income reported
+    and no usual hours, in this order. Unlike ACS Income, incomes of 100 dollars or less stay.
 
     The columns of x: age, class_of_worker, education (0 to 11, rising: the code EDUC),
     marital_status, hours_per_week, sex and race. RACE joins Asians other than Chinese and
@@ -215,7 +218,8 @@ def load_ipums(
     )
     jobs = table[occupation].astype(str).astype("category")
     rich = (table["INCTOT"] > 50_000).astype("uint8")
-    return persons(x, rich, jobs, f"IPUMS {year}", dropped, sensitive_in_x)
+    weights = table["PERWT"] if "PERWT" in table else None
+    return persons(x, rich, jobs, f"IPUMS {year}", dropped, sensitive_in_x, weights)
 
 
 def _acs_table():
@@ -257,9 +261,10 @@ def _ipums_table(path):
     columns += ["CLASSWKR", "UHRSWORK", "INCTOT"]
     advice = "Names are upper case; add missing variables to the extract on usa.ipums.org."
     reading.check_columns(header, columns, f"An IPUMS extract ({path})", advice)
-    pieces = reading.read_csv(path, usecols=columns, chunksize=200_000)
-    table = pd.concat([reading.whole_numbers(piece, columns, path) for piece in pieces])
-    return table, occupation
+    weight = [name for name in ("PERWT",) if name in header]
+    pieces = reading.read_csv(path, usecols=columns + weight, chunksize=200_000)
+    tables = [reading.whole_numbers(piece, columns, path, weight) for piece in pieces]
+    return pd.concat(tables), occupation
 
 
 def _choose_year(found, year):
@@ -271,11 +276,13 @@ def _choose_year(found, year):
     return found[0] if year is None else year
 
 
-def persons(x, y, clusters, name, dropped, sensitive_in_x):
+def persons(x, y, clusters, name, dropped, sensitive_in_x, weights=None):
     """People whose outcome is a high income and whose cluster is the occupation."""
     x, y, clusters = (part.reset_index(drop=True) for part in (x, y, clusters))
+    weights = None if weights is None else weights.reset_index(drop=True)
     y, clusters = y.rename("income_over_50k"), clusters.rename("occupation")
     options = {"task": "classification", "dropped": dropped, "sensitive_in_x": sensitive_in_x}
+    options["weights"] = weights
     data = reading.people(x, y, clusters, name=name, **options)
     return replace(data, swaps=_without_spouse(data.swaps)) if "relationship" in x else data
 

@@ -12,7 +12,7 @@ from fairmedl_lite.data.clustered import AGE_BANDS, ClusteredData, Swap, age_ban
 GROUPS = ("race", "sex", "marital_status")
 
 
-def people(x, y, clusters, *, name, task, dropped, sensitive_in_x):
+def people(x, y, clusters, *, name, task, dropped, sensitive_in_x, weights=None):
     """Return people as `ClusteredData`, whose sensitive attributes are age bands and `GROUPS`.
 
     Args:
@@ -23,6 +23,7 @@ def people(x, y, clusters, *, name, task, dropped, sensitive_in_x):
         task: `"classification"` or `"regression"`.
         dropped: Dictionary of reason to number of rows.
         sensitive_in_x: Whether `x` keeps the attributes.
+        weights: Series of how many people each row stands for, or `None`.
     """
     band = pd.Categorical(age_band(x["age"]), categories=list(AGE_BANDS))
     groups = x[[group for group in GROUPS if group in x]]
@@ -36,6 +37,7 @@ def people(x, y, clusters, *, name, task, dropped, sensitive_in_x):
         name=name,
         swaps=_swaps(x, sensitive) if sensitive_in_x else {},
         dropped=dropped,
+        weights=weights,
     )
 
 
@@ -239,17 +241,22 @@ def read_csv(path, chunksize, **options):
         ) from error
 
 
-def whole_numbers(table, columns, path):
+def whole_numbers(table, columns, path, weights=()):
     """Return columns as whole numbers, and raise at the first line that has none.
 
     Args:
         table: DataFrame whose index counts lines.
         columns: Names of columns.
         path: The file, for the error.
+        weights: Names of columns of weights, which may have decimals.
     """
     numbers = table[columns].apply(pd.to_numeric, errors="coerce")
     advice = f"{path} may be cut off (copy it again), or hold labels (order codes)."
     for column in columns:
         bad = numbers[column].isna() | (numbers[column] % 1 != 0)
         refuse(table, column, bad, "a whole number", advice)
-    return numbers.astype("int32")
+    numbers = numbers.astype("int32")
+    for column in weights:
+        numbers[column] = pd.to_numeric(table[column], errors="coerce")
+        refuse(table, column, ~(numbers[column] >= 0), "a weight", advice)
+    return numbers

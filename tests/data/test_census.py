@@ -406,3 +406,27 @@ def test_ipums_without_a_row_that_counts(ipums):
 def test_ipums_names_an_absent_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="There must be a file .*usa.csv"):
         load_ipums(tmp_path / "usa.csv")
+
+
+def test_acs_person_weights_go_with_their_rows(load):
+    assert load().weights is None
+    table = acs().assign(PWGTP=np.arange(1, 10) * 10)
+    table.loc[2, "OCCP"] = 9920  # dropped
+    data = load(table)
+    assert data.weights.tolist() == [10, 20, 40, 50, 60, 70, 80, 90]
+    assert "PWGTP" not in data.x and data.weights.index.equals(data.x.index)
+    with pytest.raises(ValueError, match="PWGTP must hold a number from 1 to 9999. Received: 0"):
+        load(table.assign(PWGTP=0))
+
+
+def test_ipums_person_weights_go_with_their_rows(tmp_path):
+    columns = "YEAR AGE SEX RACE MARST EDUC OCC CLASSWKR UHRSWORK INCTOT PERWT".split()
+    rows = [(2018, age, 2, 1, 6, 10, 5120, 2, 40, 61_000, 7.5 * age) for age in (40, 15, 50)]
+    table = pd.DataFrame(rows, columns=columns)
+    table.to_csv(tmp_path / "extract.csv", index=False)
+    assert load_ipums(tmp_path / "extract.csv").weights.tolist() == [300.0, 375.0]
+    table.drop(columns="PERWT").to_csv(tmp_path / "extract.csv", index=False)
+    assert load_ipums(tmp_path / "extract.csv").weights is None
+    table.assign(PERWT=["1.5", "?", "2"]).to_csv(tmp_path / "extract.csv", index=False)
+    with pytest.raises(ValueError, match="PERWT must hold a weight. Received: '.' in line 3"):
+        load_ipums(tmp_path / "extract.csv")
