@@ -38,6 +38,7 @@ _HOME = {
     "metrics.disparity": ["disparity_split", "kitagawa_decomposition"],
     "metrics.swap": ["attribute_swap", "counterfactual_change"],
     "evaluation.compare": ["compare"],
+    "evaluation.scoring": ["cluster_scorer"],
     "evaluation.intervals": ["holm", "interval", "paired", "paper_table", "summarise"],
     "evaluation.probes": ["add_probes", "importance", "probe_report"],
     "evaluation.new_clusters": [
