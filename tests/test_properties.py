@@ -203,7 +203,7 @@ class Stranger:
             fairness=self.one_of(0.0, 1.0),
             cluster_predictor=self.one_of(False, True),
             debias=self.one_of("adversary", "correlation", "equalized_odds"),
-            within_between=self.one_of((), (), ["x0"]),
+            within_between=self.one_of((), (), ("x0",)),
             seed=1,
         )
 

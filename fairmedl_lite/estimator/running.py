@@ -44,7 +44,8 @@ def in_chunks(function, *arrays):
     """A function's values, of `CHUNK` rows at a time."""
     starts = range(0, len(arrays[0]), CHUNK)
     parts = [function(*(array[start : start + CHUNK] for array in arrays)) for start in starts]
-    return np.concatenate([np.asarray(part) for part in parts])
+    found = np.concatenate([np.asarray(part) for part in parts])
+    return found.astype(np.promote_types(found.dtype, "float32"), copy=False)  # of 16 bits
 
 
 def with_ones(features):

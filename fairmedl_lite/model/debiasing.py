@@ -117,7 +117,7 @@ class FairnessAdversary(Debiasing):
     def __init__(self, group_counts, units=32, **kwargs):
         super().__init__(group_counts, **kwargs)
         self.units = units
-        self.reversal = GradientReversal(self.weight)
+        self.reversal = GradientReversal(self.weight, dtype=self.dtype_policy)
         attributes, _, most = self.shape
         absent = np.arange(most) >= np.array(self.group_counts)[:, None]
         self.absent = np.where(absent, -1e9, 0.0).astype("float32")  # (attributes, most groups)

@@ -115,6 +115,7 @@ class FairMEDL(keras.Model):
             sharpness=self.family.sharpness,
             readers=self.readers,
             weight=fairness,
+            dtype="float32",  # a loss needs no fewer bits under mixed precision, and no more
             seed=part_seed(seed, "debiasing"),
         )
         adversarial = cluster_adversary > 0 or fairness > 0
@@ -159,7 +160,7 @@ class FairMEDL(keras.Model):
                 outputs["prior_scale"] = self.prior_scale(features)
         if training and self.cluster_adversary:
             outputs["clusters"] = self.cluster_adversary(ops.concatenate(activations[1:], axis=-1))
-        return outputs
+        return {name: ops.cast(part, self.variable_dtype) for name, part in outputs.items()}
 
     def activations(self, x):
         """The input, and what each hidden layer makes of it: a list of `(batch, units)`."""
@@ -182,6 +183,7 @@ class FairMEDL(keras.Model):
         return ops.concatenate([layer.prior_scale(part) for layer, part in parts], axis=-1)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y = y | {"outcome": ops.cast(y["outcome"], self.variable_dtype)}
         mean, outcome = _weighted_mean(sample_weight), y["outcome"]
         terms = {"mixed": mean(self.family.loss(outcome, y_pred["mixed"], "mixed"))}  # L(y, y_M)
         if self.random_effects:
@@ -207,9 +209,11 @@ class FairMEDL(keras.Model):
 
     def _fairness_losses(self, y, y_pred, sample_weight):
         """The loss of each reader of debiasing: `(readers,)`."""
-        predictions = ops.stack([y_pred[name] for name in self.readers])
-        weights = ops.ones_like(y["outcome"][:, 0]) if sample_weight is None else sample_weight
-        return self.debiasing.loss(predictions, y["outcome"], y["cells"], weights)
+        outcome = ops.cast(y["outcome"], "float32")
+        predictions = ops.cast(ops.stack([y_pred[name] for name in self.readers]), "float32")
+        weights = ops.ones_like(outcome[:, 0]) if sample_weight is None else sample_weight
+        losses = self.debiasing.loss(predictions, outcome, y["cells"], weights)
+        return ops.cast(losses, self.variable_dtype)
 
     def _term_names(self):
         names = ["mixed"]

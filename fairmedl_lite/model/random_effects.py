@@ -113,7 +113,7 @@ class RandomEffects(keras.layers.Layer):
         output = ops.sum(design * effects, axis=-1, keepdims=True)
         if not training:
             return output
-        noise = keras.random.normal(ops.shape(output), seed=self.seed_generator)
+        noise = keras.random.normal(ops.shape(output), dtype=output.dtype, seed=self.seed_generator)
         return output + self._deviation(design, clusters) * noise
 
     def posterior_scale(self, features, clusters):
@@ -157,7 +157,7 @@ class RandomEffects(keras.layers.Layer):
         """
         prior = self.prior_scale_tril()
         scale = ops.exp(ops.take(self.posterior_log_scale, clusters, axis=0))
-        root = ops.eye(scale.shape[-1]) * scale[:, None]
+        root = ops.eye(scale.shape[-1], dtype=scale.dtype) * scale[:, None]
         if self.full:
             root = root + ops.take(self.posterior_lower, clusters, axis=0)
         mean = ops.take(self.posterior_mean, clusters, axis=0)
@@ -183,6 +183,7 @@ class RandomEffects(keras.layers.Layer):
     def _scaled_design(self, features):
         one = ops.ones((ops.shape(features)[0], 1), dtype=self.compute_dtype)
         design = ops.concatenate([one, features], axis=-1)
+        design = ops.cast(design, self.prior_log_scale.dtype)  # outside call it is not cast
         if self.correlated:
             return ops.matmul(design, self.prior_scale_tril())
         return design * ops.exp(self.prior_log_scale)
@@ -194,7 +195,7 @@ class RandomEffects(keras.layers.Layer):
 def _of_rows(table, clusters):
     """Each row's entry of a table over clusters; zero where the cluster is -1."""
     if len(clusters.shape) == 2:
-        return ops.matmul(clusters, table)
+        return ops.tensordot(clusters, table, 1)
     known = ops.cast(clusters >= 0, table.dtype)
     known = ops.reshape(known, (-1, *(1 for _ in table.shape[1:])))
     return ops.take(table, ops.maximum(clusters, 0), axis=0) * known
