@@ -109,11 +109,11 @@ def standard(values, name, sample_weight=None):
     unit = values / size
     mean = np.average(unit, weights=sample_weight)
     scale = np.average((unit - mean) ** 2, weights=sample_weight) ** 0.5
-    scale = float(size * scale) if scale > FINEST * abs(mean) else 0.0
+    scale = 0.0 if scale <= FINEST * abs(mean) else float(size * scale)
     if scale and not 1e-100 < scale < 1e100:
         raise ValueError(
             f"{name} must have a standard deviation between 1e-100 and 1e100. Received: "
-            f"{scale:.3g}. Give it in other units: divide it by {scale:.0e}."
+            f"{scale:.3g}. Give it in other units."
         )
     return float(size * mean), scale
 

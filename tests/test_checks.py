@@ -73,3 +73,11 @@ def test_numbers_held_as_objects_are_numbers():
 def test_complex_outcomes_are_no_numbers(y):
     with pytest.raises(ValueError, match="y must hold numbers"):
         check_number(y)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_mean_that_is_no_number_is_refused():
+    largest = pd.Series([0.9, 0.8, np.nan]) * np.finfo(float).max
+    filled = largest.fillna(largest.median())  # the median of two is half their sum: infinite
+    with pytest.raises(ValueError, match="a must have a standard deviation.*nan"):
+        checks.standard(filled.to_numpy(), "a")

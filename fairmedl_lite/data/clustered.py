@@ -82,7 +82,8 @@ class ClusteredData:
     def __post_init__(self):
         for part in self._parts():
             self._check_part(part, getattr(self, part), PARTS[part])
-        check_weights(self.weights if len(self) else None)
+        if self.weights is not None and len(self):
+            check_weights(self.weights / self.weights.abs().mean())  # a survey's may be large
         tables.check_columns(pd.DataFrame(self.clusters), "clusters")
         if self.task not in ("classification", "regression"):
             raise ValueError(

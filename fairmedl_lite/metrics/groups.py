@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from fairmedl_lite import checks, tables
@@ -52,6 +53,14 @@ def intersections(
     return labels
 
 
+def relative_weights(sample_weight):
+    """Weights with a mean of 1, for figures of which their scale is no part; `None` stays."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype="float64")
+    return checks.check_weights(weights / max(np.abs(weights).mean(), np.finfo(float).tiny))
+
+
 def group_means(values, sensitive_features, sample_weight=None):
     """Mean of each value in each group: one row per attribute, metric and group.
 
@@ -85,7 +94,7 @@ def _means(values, groups, _):
 
 
 def _weighted_means(values, groups, sample_weight):
-    weights = values.notna().mul(checks.check_weights(sample_weight).astype("float64"), axis=0)
+    weights = values.notna().mul(relative_weights(sample_weight), axis=0)
     weights = weights.where(weights > 0)
     total, squares = (part.groupby(groups).sum() for part in (weights, weights**2))
     rate = (weights * values).groupby(groups).sum() / total

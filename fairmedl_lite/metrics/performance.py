@@ -15,6 +15,7 @@ from sklearn.metrics import (
 )
 
 from fairmedl_lite import checks, tables
+from fairmedl_lite.metrics.groups import relative_weights
 
 
 def performance_report(
@@ -40,7 +41,7 @@ def performance_report(
         >>> performance_report([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], threshold=0.5).to_dict()
         {'auroc': 0.75, 'accuracy': 0.5, 'balanced_accuracy': 0.5}
     """
-    weights = {"sample_weight": checks.check_weights(sample_weight)}
+    weights = {"sample_weight": relative_weights(sample_weight)}
     y_true, y_score = check_scores(y_true, y_score, sample_weight=sample_weight)
     predicted = decide(y_score, threshold)
     return pd.Series(
@@ -72,7 +73,7 @@ def youden_threshold(
         >>> youden_threshold([0, 0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.9])
         0.4
     """
-    weights = {"sample_weight": checks.check_weights(sample_weight)}
+    weights = {"sample_weight": relative_weights(sample_weight)}
     y_true, y_score = check_scores(y_true, y_score, sample_weight=sample_weight)
     if len(np.unique(y_true)) < 2:
         raise ValueError(
@@ -103,7 +104,7 @@ def regression_report(
         >>> regression_report([0, 0, 4, 4], [1, 1, 3, 3]).to_dict()  # y has a variance of 4
         {'mse': 1.0, 'r2': 0.75}
     """
-    weights = {"sample_weight": checks.check_weights(sample_weight)}
+    weights = {"sample_weight": relative_weights(sample_weight)}
     y_true, y_pred = check_pair(y_true, y_pred, sample_weight=sample_weight)
     r2 = r2_score(y_true, y_pred, **weights) if np.ptp(y_true) > 0 else np.nan
     return pd.Series({"mse": mean_squared_error(y_true, y_pred, **weights), "r2": r2})

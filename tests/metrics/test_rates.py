@@ -252,3 +252,18 @@ def test_groups_may_be_true_and_false():
         group_report(y, score, sensitive_features=each, **options) for each in (flags, named)
     )
     np.testing.assert_array_equal(found["rate"], expected["rate"])
+
+
+@pytest.mark.parametrize("weights", [[-1.0, 1, 2, 1], [0.0] * 4, [np.nan, 1, 1, 1], [1.0, 1, 1]])
+def test_weights_that_weigh_nothing_or_less_are_refused(weights):
+    sex = pd.DataFrame({"sex": ["f", "m", "f", "m"]})
+    options = {"sensitive_features": sex, "threshold": 0.5, "sample_weight": weights}
+    with pytest.raises(ValueError, match="Received"):
+        group_report([0, 1, 1, 0], [0.2, 0.8, 0.4, 0.6], **options)
+
+
+def test_weights_of_a_survey_are_no_reason_to_warn(recwarn):
+    sex = pd.DataFrame({"sex": ["f", "m", "f", "m"]})
+    options = {"sensitive_features": sex, "threshold": 0.5, "sample_weight": [950, 120, 300, 80]}
+    group_report([0, 1, 1, 0], [0.2, 0.8, 0.4, 0.6], **options)
+    assert not recwarn.list
