@@ -42,9 +42,11 @@ THROWN = settings(
 
 @pytest.fixture(scope="module", autouse=True)
 def untrained():
-    """Fits set everything up and train nothing: what is thrown at is the flow, not Adam."""
+    """Networks are set up and not trained: what is thrown at is the flow, not Adam."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FairMEDLEstimator, "_train", lambda *_: pd.DataFrame({"loss": [0.0]}))
+        history = pd.DataFrame({"loss": [0.0]})
+        history.attrs["converged"] = True
+        patch.setattr(FairMEDLEstimator, "_train", lambda *_: history)
         yield
 
 
