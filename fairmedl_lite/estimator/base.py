@@ -131,11 +131,6 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         self.reml = reml
         self.seed = seed
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
-        return tags
-
     def fit(self, X, y, *, clusters=None, sensitive_features=None, sample_weight=None) -> Self:
         """Learn the encoding, the fixed effects and the random effects.
 

@@ -50,7 +50,9 @@ class TableEncoder:
 
     def _learn(self, name, column):
         if column.isna().all():
-            raise ValueError(f"Column {name!r} of X has no known value. Drop it.")
+            raise ValueError(
+                f"Columns of X must have known values. Received: none in {name!r}. Drop it."
+            )
         missing = bool(column.isna().any())
         if is_number(column):
             values = _finite(name, column)

@@ -17,6 +17,11 @@ UNSEEN = (None, "fixed", "prior", "predict", "shuffled")
 class Predicting:
     """The part of an estimator that reads new rows, of seen and of new clusters."""
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
+        return tags
+
     def cluster_effects(self, X, *, clusters, variable=None, level=0.9) -> pd.DataFrame:
         """The random effect of each cluster, averaged over its rows, with a posterior interval.
 

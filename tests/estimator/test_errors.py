@@ -96,7 +96,7 @@ BAD_DATA = {
     ),
     "all missing column": (
         lambda d: {"X": d.x.assign(age=np.nan)},
-        "Column 'age' of X has no known value. Drop it",
+        "Columns of X must have known values. Received: none in 'age'. Drop it",
     ),
     "negative weight": (
         lambda d: {"sample_weight": replaced(pd.Series(np.ones(240)), 1, -1.0)},
