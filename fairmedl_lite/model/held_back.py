@@ -4,8 +4,8 @@ import numpy as np
 
 from fairmedl_lite.model.backend import keras, ops
 
-SHARE, MOST = 0.1, 1000  # of the rows
-RISE = 0.02  # nats a row that are no accident, if they are two standard errors too
+SHARE, LEAST, MOST = 0.1, 150, 1000  # of the rows; but never more than a third
+RISE = 0.02  # nats a row
 
 
 class HeldBack:
@@ -19,32 +19,53 @@ class HeldBack:
         rows: Integer. How many rows there are.
         seed: Integer. Seeds which are held back.
         any_rows: Whether any are.
+        errors: Float. By how many standard errors their loss must rise to count.
     """
 
-    def __init__(self, data, rows, seed, any_rows=True):
+    def __init__(self, data, rows, seed, any_rows=True, errors=0.5):
         order = np.random.default_rng(seed).permutation(rows).astype("int32")
-        held = min(int(SHARE * rows), MOST) if any_rows else 0
+        held = min(max(int(SHARE * rows), LEAST), rows // 3, MOST) if any_rows else 0
         self.kept, self.held = np.sort(order[held:]), held
         self.data = keras.tree.map_structure(
             lambda part: ops.take(part, order[:held], axis=0), data
         )
-        self.looks = []
+        self.errors = errors
+        self.best = self.last = self.state = None
 
     def look(self, model, training_loss):
-        """Note the loss of each row, and the mean loss of the other rows."""
+        """Note each row's loss, the mean loss of the others, and the state if it is the best."""
         if not self.held:
             return
         x, y, *weights = self.data
         losses = ops.convert_to_numpy(model.task_loss(x, y))
         for weight in weights:
             losses = losses * ops.convert_to_numpy(weight)
-        self.looks.append((losses, training_loss))
+        self.last = losses, training_loss
+        if self.best is None or losses.mean() <= self.best[0].mean():
+            self.best = self.last
+            self.state = [ops.convert_to_numpy(variable) for variable in _variables(model)]
+
+    def rise(self):
+        """How far their loss rose since it was lowest, in nats a row, and the standard error."""
+        if self.best is None:
+            return 0.0, 0.0
+        (best, then), (last, now) = self.best, self.last
+        rise = last - best - max(0.0, now - then)
+        return float(rise.mean()), float(rise.std() / self.held**0.5)
 
     def overfits(self):
-        """Whether their loss has risen since it was lowest."""
-        if len(self.looks) < 2:
-            return False
-        best, then = min(self.looks, key=lambda look: look[0].mean())
-        last, now = self.looks[-1]
-        rise = last - best - max(0.0, now - then)
-        return rise.mean() > max(RISE, 2 * rise.std() / self.held**0.5)
+        """Whether it has risen by more than an accident."""
+        rise, error = self.rise()
+        return rise > max(RISE, self.errors * error)
+
+    def restore(self, model):
+        """Give the model back the state in which their loss was lowest, if it has risen since."""
+        rise, error = self.rise()
+        if rise > self.errors * error:
+            for variable, value in zip(_variables(model), self.state, strict=True):
+                variable.assign(value)
+
+
+def _variables(model):
+    """What a step changes: weights, their averages and the optimizer's moments."""
+    return [*model.trainable_variables, *model.optimizer.variables]

@@ -53,7 +53,7 @@ NETWORK = Recipe(
     batch_size=256,
     min_steps=600,
     learning_rate=1e-3,
-    weight_decay=lambda rows: 20_000 / (rows + 800),
+    weight_decay=lambda rows: 2_000 / (rows + 800),
     annealed=0.2,
     decay=lambda done: 0.2,
     tolerance=lambda rows: 0.02,
@@ -92,8 +92,9 @@ def train(model, x, y, sample_weight, recipe, *, seed, epochs=None, loss=None):
         DataFrame of each loss term by epoch.
 
     Warns:
-        ConvergenceWarning: If the loss still falls when the longest training ends, or that of rows
-            that were held back has risen. Unless `epochs` are given, training ends then.
+        ConvergenceWarning: If the loss still falls when the longest training ends; or, with
+            `epochs` given, if that of rows that were held back has risen. Without them the model
+            goes back to where it was lowest, and training soon ends.
     """
     rows = len(keras.tree.flatten(x)[0])
     steps = math.ceil(rows / recipe.batch_size)
@@ -102,7 +103,9 @@ def train(model, x, y, sample_weight, recipe, *, seed, epochs=None, loss=None):
     data = (x, y) if sample_weight is None else (x, y, sample_weight)
     data = keras.tree.map_structure(ops.convert_to_tensor, data)
     every, look = np.arange(rows, dtype="int32"), max(1, shortest // LOOKS)
-    held = HeldBack(data, rows, seed, recipe.holds_back and hasattr(model, "task_loss"))
+    any_rows = recipe.holds_back and hasattr(model, "task_loss")
+    # Debiasing raises the loss on purpose: only what is no accident may take it back.
+    held = HeldBack(data, rows, seed, any_rows, 2 if getattr(model, "debiasing", 0) else 0.5)
     with compiled(model, data, loss) as trainee:
         trainee.optimizer.weight_decay.assign(recipe.weight_decay(rows))
         while not schedule.ended:
@@ -112,18 +115,22 @@ def train(model, x, y, sample_weight, recipe, *, seed, epochs=None, loss=None):
             terms = trainee.run_epoch(data, order)
             if schedule.last is None and schedule.epoch % look == 0:
                 held.look(trainee, float(terms.get("mixed", 0)))
+            annealed = schedule.last is not None
             schedule.observe(terms, overfits=held.overfits() and not epochs)
+            if not annealed and schedule.last is not None and not epochs:
+                held.restore(trainee)
         trainee.optimizer.finalize_variable_values(trainee.trainable_variables)
-    if advice := _advice(schedule, held):
+    overfits = held.overfits() and bool(epochs)  # else the best state was gone back to
+    if advice := _advice(schedule, overfits):
         warnings.warn(advice, ConvergenceWarning, stacklevel=4)
     history = pd.DataFrame(schedule.history).rename_axis("epoch")
-    history.attrs = {"converged": schedule.converged, "overfits": held.overfits()}
+    history.attrs = {"converged": schedule.converged, "overfits": overfits}
     return history
 
 
-def _advice(schedule, held):
+def _advice(schedule, overfits):
     """What to do about a training that went wrong, or `None`."""
-    if held.overfits():
+    if overfits:
         return (
             f"The network overfits: after {schedule.epoch} epochs the loss of rows that were held "
             "back has risen. Pass fewer hidden units, fewer epochs, or hidden=()."

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from study.experiments.strangers import CASES, now
 
 
