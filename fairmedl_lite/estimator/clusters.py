@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from fairmedl_lite.checks import as_numbers, is_number
 from fairmedl_lite.tables import as_series, check_columns, check_labels
 
 FIRST = "cluster"  # the name of a cluster variable that has none
@@ -114,16 +115,7 @@ class ClusterMeans:
     @classmethod
     def learn(cls, x, table, columns):
         """Learn the means of training rows, of columns that must be numbers, none missing."""
-        bad = [
-            name
-            for name in columns
-            if name not in x or not pd.api.types.is_numeric_dtype(x[name]) or x[name].isna().any()
-        ]
-        if bad:
-            raise ValueError(
-                "within_between must name columns of X that hold numbers, none missing. "
-                f"Received: {bad}. Leave them out, or encode and fill them first."
-            )
+        _refuse([name for name in columns if name in x and x[name].isna().any()])
         return cls(columns, {variable: _means(x, table[variable], columns) for variable in table})
 
     def add(self, x, clusters):
@@ -146,4 +138,14 @@ class ClusterMeans:
 
 
 def _means(x, labels, columns):
-    return x[list(columns)].astype("float64").groupby(labels.to_numpy()).mean()
+    x = x[[name for name in columns if name in x]].apply(as_numbers)
+    _refuse([name for name in columns if name not in x or not is_number(x[name])])
+    return x.astype("float64").groupby(labels.to_numpy()).mean()
+
+
+def _refuse(bad):
+    if bad:
+        raise ValueError(
+            "within_between must name columns of X that hold numbers, none missing. "
+            f"Received: {bad}. Leave them out, or encode and fill them first."
+        )

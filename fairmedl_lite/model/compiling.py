@@ -25,7 +25,7 @@ def compile_epoch(model, data, loss=None):
         loss: Name of a Keras loss, or `None`.
     """
     optimizer = keras.optimizers.Adam(use_ema=True, ema_momentum=AVERAGING)
-    model.compile(optimizer, loss=loss)
+    model.compile(optimizer, loss=loss, auto_scale_loss=False)
     optimizer.build(model.trainable_variables)
     kernels = {id(layer.kernel) for layer in getattr(model, "hidden_layers", ())}
     others = [weight for weight in model.trainable_variables if id(weight) not in kernels]

@@ -183,7 +183,6 @@ class FairMEDL(keras.Model):
         return ops.concatenate([layer.prior_scale(part) for layer, part in parts], axis=-1)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        y = y | {"outcome": ops.cast(y["outcome"], self.variable_dtype)}
         mean, outcome = _weighted_mean(sample_weight), y["outcome"]
         terms = {"mixed": mean(self.family.loss(outcome, y_pred["mixed"], "mixed"))}  # L(y, y_M)
         if self.random_effects:
@@ -199,6 +198,7 @@ class FairMEDL(keras.Model):
             losses = self._fairness_losses(y, y_pred, sample_weight)
             for number, name in enumerate(self.readers):
                 terms[f"fairness_{name}"] = losses[number]  # lam_FE, lam_ME CCE
+        terms = {name: ops.cast(value, self.variable_dtype) for name, value in terms.items()}
         for name, value in terms.items():
             self.term_metrics[name].update_state(value)
         return sum(self.term_weights.get(name, 1.0) * value for name, value in terms.items())
@@ -212,8 +212,7 @@ class FairMEDL(keras.Model):
         outcome = ops.cast(y["outcome"], "float32")
         predictions = ops.cast(ops.stack([y_pred[name] for name in self.readers]), "float32")
         weights = ops.ones_like(outcome[:, 0]) if sample_weight is None else sample_weight
-        losses = self.debiasing.loss(predictions, outcome, y["cells"], weights)
-        return ops.cast(losses, self.variable_dtype)
+        return self.debiasing.loss(predictions, outcome, y["cells"], weights)
 
     def _term_names(self):
         names = ["mixed"]

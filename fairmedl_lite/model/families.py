@@ -32,6 +32,7 @@ class Bernoulli(keras.layers.Layer):
             prediction: Tensor of shape `(batch, 1)`, on the link scale.
             name: Whose prediction it is: `"fixed"` or `"mixed"`.
         """
+        outcome = ops.cast(outcome, prediction.dtype)
         return ops.squeeze(ops.softplus(prediction) - outcome * prediction, axis=-1)
 
 
@@ -69,5 +70,6 @@ class Gaussian(keras.layers.Layer):
     def loss(self, outcome, prediction, name):
         """Negative log likelihood of each row: `(batch,)`. Arguments as in `Bernoulli`."""
         log_scale = self.log_scale[name]
+        outcome = ops.cast(outcome, prediction.dtype)
         error = ops.squeeze(outcome - prediction, axis=-1) * ops.exp(-log_scale)
         return 0.5 * ops.square(error) + log_scale + 0.5 * math.log(2 * math.pi)
