@@ -54,7 +54,7 @@ def _check_order(indexes):
 def _is_named(index, other):
     """Whether an index says which rows these are: one of positions may, if another is its like."""
     plain = index.equals(pd.RangeIndex(len(index)))
-    return not plain or (other.is_unique and other.isin(index).all())
+    return not plain or (other.nlevels == 1 and other.is_unique and other.isin(index).all())
 
 
 def as_series(values, name):

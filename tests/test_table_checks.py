@@ -49,6 +49,7 @@ def test_rows_that_two_indexes_name_unlike_are_refused(parts):
     [
         rows_of([5, 6, 7], y=pd.Series([1, 2, 3], index=[5, 6, 7])),
         rows_of([5, 6, 7], y=pd.Series([1, 2, 3])),  # an index of positions says nothing of these
+        rows_of(pd.MultiIndex.from_product([["a"], [0, 1, 2]]), y=pd.Series([1, 2, 3])),
         rows_of([5, 6, 7], y=[1, 2, 3], clusters=np.array(["a", "b", "c"])),
         rows_of([1, 1, 2], y=pd.Series([1, 2, 3])),  # a bootstrap sample
         rows_of(SHUFFLED, y=pd.Series([1, 2, 3], index=SHUFFLED), clusters=None),
