@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from study.experiments.strangers import CASES, now
 
 
