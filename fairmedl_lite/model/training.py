@@ -208,8 +208,8 @@ class Anneal:
         kept = 1 - self.recipe.annealed
         first, limit = (int(kept * epochs) for epochs in (self.shortest, self.longest))
         soon = math.ceil(self.epoch / kept)
-        if overfits:
-            self.first, self.last = self.epoch, soon
+        if overfits:  # the loss that counts, of rows that were held back, is past its lowest
+            self.first, self.last, self.converged = self.epoch, soon, True
         elif self.epoch >= limit:
             self.first, self.last = self.epoch, self.longest
         elif self.epoch >= first and self.converged:
