@@ -48,7 +48,7 @@ class Recipe:
 
 
 # Few rows a network would learn by heart: the fewer, the faster its weights decay. The numbers are
-# from subsamples of Adult and simulated surveys of 500 to 5,000 rows.
+# a compromise between subsamples of Adult and surveys, and spirals that need the kernels' size.
 NETWORK = Recipe(
     batch_size=256,
     min_steps=600,
