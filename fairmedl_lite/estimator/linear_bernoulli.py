@@ -74,7 +74,6 @@ class BernoulliBound:
         changes = [new - old for new, old in zip(factor.own, self.covariances, strict=True)]
         moved = zip(self.covariances, changes, strict=True)
         self.covariances = [old + length * change for old, change in moved]
-        self.inverse = solution.inverse
         return gain + sum(np.square(change).sum() for change in changes)
 
     def _effects_pull(self, scaled, pull):
@@ -100,7 +99,6 @@ class BernoulliFit:
 
     def __init__(self, bound, roots, scaled):
         self.roots, self.coefficients = roots, bound.coefficients
-        self.covariance = bound.inverse.T @ bound.inverse
         self._posterior = bound.means, bound.covariances
         mean, scale = bound.logit(scaled)
         expected = expected_log_likelihood(bound.y, mean, scale)

@@ -46,7 +46,7 @@ class GaussianFit:
 
     Attributes:
         value: Float. The log likelihood.
-        coefficients: Array of shape `(coefficients,)`, with their `covariance`.
+        coefficients: Array of shape `(coefficients,)`.
         residual: Float. The residual's standard deviation.
         roots: Lambda of each cluster variable, in the units of y.
     """
@@ -56,7 +56,6 @@ class GaussianFit:
         rest = max(solution.rest, LEAST_REST * likelihood.gram[-1, -1])
         variance = rest / likelihood.rows
         self.coefficients = solution.coefficients
-        self.covariance = variance * solution.inverse.T @ solution.inverse
         self.residual = math.sqrt(variance)
         self.roots = [self.residual * root for root in roots]
         deviance = likelihood.rows * (1 + math.log(2 * math.pi * variance))

@@ -3,12 +3,19 @@
 import numpy as np
 import pandas as pd
 
+from fairmedl_lite.estimator.settings import has_exact_fit
 from fairmedl_lite.estimator.summaries import coefficient_map
 
 NO_VARIANCE = 2e-3  # standard deviation of an effect, over that of the residual
 PERFECT = 0.9999  # correlation
 FAR, SURE = 8.0, 1.0  # logits between the ends of a column, and standard errors from zero
 ALIKE = {"bernoulli": 3.0, "gaussian": 1e3}  # sd of the clusters, over that of the residual
+AT_MAXIMUM, FLAT = "the likelihood is at its maximum.", "the loss no longer fell."
+STILL_FELL = "the loss still fell. Pass epochs= for more, or look for columns of a few rows."
+OVERFITTED = (
+    "rows that were held back are predicted ever worse. Pass fewer hidden units or epochs, or "
+    "hidden=()."
+)
 
 
 def verdict(estimator, x, converged, overfits=False):
@@ -20,16 +27,11 @@ def verdict(estimator, x, converged, overfits=False):
         converged: Whether the likelihood is at its maximum, or the loss was flat.
         overfits: Whether the loss of rows that were held back rose.
     """
+    exact = has_exact_fit(estimator)
     found = {
-        "converged": "the likelihood is at its maximum." if converged else None,
-        "not converged": None
-        if converged
-        else "the loss still fell. Pass epochs= for more, or "
-        "look for columns and clusters of a few rows.",
-        "overfitted": "rows that were held back are predicted ever worse. Pass fewer hidden units, "
-        "fewer epochs, or hidden=()."
-        if overfits
-        else None,
+        "converged": converged and (AT_MAXIMUM if exact else FLAT) or None,
+        "not converged": None if converged else STILL_FELL,
+        "overfitted": OVERFITTED if overfits else None,
         "singular": _singular(estimator),
         "separated": _separated(estimator, x),
         "aliased": _aliased(estimator),

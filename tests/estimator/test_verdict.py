@@ -102,3 +102,4 @@ def test_a_network_has_a_verdict_too(rows):
     model = FairMEDLRegressor(hidden=(4,), fairness=0, epochs=1)
     model.fit(rows[["x"]], rows["noise"], clusters=rows["cluster"])
     assert set(model.verdict_) & {"converged", "not converged"}
+    assert "maximum" not in model.summary()  # which a network does not claim
