@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from fairmedl_lite import ladder
 from fairmedl_lite.data.census import ACS_LABELS, MAJOR_GROUPS, persons
-from fairmedl_lite.model import training
+from fairmedl_lite.training import train as training
 from study.words import FORMS
 
 ROWS, PAIRS = 1_664_500, 3

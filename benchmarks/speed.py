@@ -17,8 +17,8 @@ from tqdm import tqdm
 from fairmedl_lite import ladder, load_adult, split
 from fairmedl_lite.estimator.encoding import TableEncoder
 from fairmedl_lite.model.backend import keras
-from fairmedl_lite.model.compiling import CompiledTwins
-from fairmedl_lite.model.training import NETWORK
+from fairmedl_lite.training.compiling import CompiledTwins
+from fairmedl_lite.training.train import NETWORK
 
 UNSEEN = ["Sales", "Transport-moving", "Tech-support", "Protective-serv"]
 PAIRS, EPOCHS = 5, 20

@@ -66,7 +66,7 @@ def full(tiny):
 @pytest.fixture
 def twins():
     """A keeper of compiled models, none to begin with."""
-    from fairmedl_lite.model import compiling
+    from fairmedl_lite.training import compiling
 
     if compiling.keras.backend.backend() != "tensorflow":
         pytest.skip("graphs are kept on TensorFlow alone")

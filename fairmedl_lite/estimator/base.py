@@ -253,7 +253,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         return fit
 
     def _train(self, model, x, y, sample_weight, loss=None):
-        from fairmedl_lite.model.training import LINEAR, NETWORK, train
+        from fairmedl_lite.training.train import LINEAR, NETWORK, train
 
         recipe = NETWORK if self.hidden or self.fairness or loss else LINEAR
         for name in ("batch_size", "learning_rate"):

@@ -165,7 +165,7 @@ def _fit_and_measure(data, plan, fit):
 @cache
 def _twins():
     """The compiled models of this process: models on other seeds share their graphs."""
-    from fairmedl_lite.model.compiling import CompiledTwins
+    from fairmedl_lite.training.compiling import CompiledTwins
 
     return CompiledTwins()
 

@@ -1,1 +1,1 @@
-"""The model, all the Keras: layers, losses, the network, its training."""
+"""The model, all the Keras: layers, losses, the network."""

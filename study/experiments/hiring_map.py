@@ -62,7 +62,7 @@ def fit(model, train):
 
 def run_sets(world, name):
     """Rows of world, model, part, figure, set, value; one process compiles a model once."""
-    from fairmedl_lite.model.compiling import CompiledTwins  # loads the backend
+    from fairmedl_lite.training.compiling import CompiledTwins  # loads the backend
 
     rows = []
     with CompiledTwins().shared():

@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite.model.backend import keras, ops
-from fairmedl_lite.model.compiling import compiled
-from fairmedl_lite.model.held_back import HeldBack
+from fairmedl_lite.training.compiling import compiled
+from fairmedl_lite.training.held_back import HeldBack
 
 MIN_EPOCHS, LOOKS = 20, 10  # in the shortest training
 LONGEST = 4  # times the shortest training

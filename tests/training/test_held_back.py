@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fairmedl_lite.model.backend import keras
-from fairmedl_lite.model.held_back import HeldBack
+from fairmedl_lite.training.held_back import HeldBack
 
 X = np.arange(100, dtype="float32")[:, None]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from fairmedl_lite.model import training
-from fairmedl_lite.model.training import LINEAR, NETWORK, Anneal, batches, train
+from fairmedl_lite.training import train as schedule
+from fairmedl_lite.training.train import LINEAR, NETWORK, Anneal, batches, train
 
 STEADY = replace(NETWORK, learning_rate=1.0)
 COSINE = replace(LINEAR, learning_rate=1.0)
@@ -148,7 +148,7 @@ def test_history_has_each_epoch():
 @pytest.mark.parametrize("epochs, longest", [(None, 40), (12, 12)])
 @pytest.mark.parametrize("rate, warns", [(0.05, True), (1e-6, False)])
 def test_a_loss_that_still_falls_is_warned_of(monkeypatch, recwarn, rate, warns, epochs, longest):
-    monkeypatch.setattr(training, "MIN_EPOCHS", 10)
+    monkeypatch.setattr(schedule, "MIN_EPOCHS", 10)
     _, history = fit_line(epochs=epochs, learning_rate=rate, min_steps=1)
     found = [warning for warning in recwarn if warning.category is ConvergenceWarning]
     assert len(history["loss"]) == (longest if warns else epochs or 10)
@@ -159,7 +159,7 @@ def test_a_loss_that_still_falls_is_warned_of(monkeypatch, recwarn, rate, warns,
 
 
 def test_unset_epochs_take_at_least_the_least_steps(monkeypatch):
-    monkeypatch.setattr(training, "MIN_EPOCHS", 2)
+    monkeypatch.setattr(schedule, "MIN_EPOCHS", 2)
     how = {"batch_size": 16, "learning_rate": 1e-6, "min_steps": 18}
     _, history = fit_line(epochs=None, **how)
     assert len(history["loss"]) == 5  # 4 steps an epoch, 18 / 4 rounded up

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from conftest import fit
 
-from fairmedl_lite.model import compiling
 from fairmedl_lite.model.cluster_predictor import ClusterPredictor
 from fairmedl_lite.model.fair_medl import FairMEDL
-from fairmedl_lite.model.training import NETWORK, train
+from fairmedl_lite.training import compiling
+from fairmedl_lite.training.train import NETWORK, train
 
 
 def fit_predictor(rows=64, seed=0, **settings):

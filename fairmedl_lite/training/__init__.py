@@ -1,0 +1,1 @@
+"""How a model is trained: its schedule, its graph, the rows it is watched on."""
