@@ -41,7 +41,7 @@ class ClusterAdversary(keras.layers.Layer):
         layers = [*scale * (reads == "standardised"), GradientReversal(weight), hidden]
         self.reader = keras.Sequential(layers)
         start = part_seed(seed, "cluster adversary 1")
-        self.heads = [dense(count, start, self.speed) for count in num_clusters]
+        self.heads = [self._head(count, start) for count in num_clusters]
         self.seed_generator = keras.random.SeedGenerator(start)
 
     def build(self, activations_shape):
@@ -49,6 +49,13 @@ class ClusterAdversary(keras.layers.Layer):
         for head in self.heads:
             head.build((None, UNITS))
         self.built = True
+
+    def _head(self, count, seed):
+        """Scores of all clusters, or of many a table of weights, a bias last, to be looked up."""
+        layer = dense(count, seed, self.speed)
+        if count <= 2 * NEGATIVES:
+            return layer
+        return keras.layers.Embedding(count, UNITS + 1, layer.kernel_initializer)
 
     def call(self, activations):
         return ops.relu(self.speed * self.reader(activations))
@@ -59,16 +66,15 @@ class ClusterAdversary(keras.layers.Layer):
         return sum(self._cross_entropy(hidden, head, labels) for head, labels in parts)
 
     def _cross_entropy(self, hidden, head, labels):
-        if head.units <= 2 * NEGATIVES:
+        if isinstance(head, keras.layers.Dense):
             scores = self.speed * head(hidden)
             return keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True)
         # The sum over all clusters but the row's own is estimated from some of them.
-        drawn = keras.random.randint((NEGATIVES,), 0, head.units, seed=self.seed_generator)
-        scores = self.speed * (
-            hidden @ ops.take(head.kernel, drawn, axis=1) + ops.take(head.bias, drawn)
-        )
+        drawn = keras.random.randint((NEGATIVES,), 0, head.input_dim, seed=self.seed_generator)
+        table = self.speed * head(ops.concatenate([drawn, labels]))  # (negatives + batch, 33)
+        hidden = ops.concatenate([hidden, ops.ones_like(hidden[:, :1])], axis=1)
+        scores = hidden @ ops.transpose(table[:NEGATIVES])  # (batch, negatives)
         scores = ops.where(drawn == labels[:, None], -1e9, scores)
-        own = ops.sum(hidden * ops.transpose(ops.take(head.kernel, labels, axis=1)), axis=1)
-        own = self.speed * (own + ops.take(head.bias, labels))
-        others = ops.logsumexp(scores, axis=1) + math.log(head.units / NEGATIVES)
+        own = ops.sum(hidden * table[NEGATIVES:], axis=1)
+        others = ops.logsumexp(scores, axis=1) + math.log(head.input_dim / NEGATIVES)
         return ops.softplus(others - own)

@@ -162,6 +162,11 @@ class FairMEDL(keras.Model):
             outputs["clusters"] = self.cluster_adversary(ops.concatenate(activations[1:], axis=-1))
         return {name: ops.cast(part, self.variable_dtype) for name, part in outputs.items()}
 
+    @property
+    def adversaries(self):
+        """The layers that no prediction needs."""
+        return [part for part in (self.cluster_adversary, self.debiasing) if part]
+
     def activations(self, x):
         """The input, and what each hidden layer makes of it: a list of `(batch, units)`."""
         activations = [x]

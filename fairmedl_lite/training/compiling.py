@@ -4,8 +4,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from fairmedl_lite.model.backend import keras, ops
+from fairmedl_lite.training.adam import Adam
 
-AVERAGING = 0.98  # momentum of the weights' moving average
 TWINS = 3  # compiled models that are kept
 HELD = ("num_rows", "base_rate", "seed")  # what a model holds in variables, not in its graph
 
@@ -24,7 +24,9 @@ def compile_epoch(model, data, loss=None):
         data: Its inputs, targets and, if there are any, sample weights.
         loss: Name of a Keras loss, or `None`.
     """
-    optimizer = keras.optimizers.Adam(use_ema=True, ema_momentum=AVERAGING)
+    adversaries = getattr(model, "adversaries", ())
+    against = {id(weight) for part in adversaries for weight in part.trainable_variables}
+    optimizer = Adam([w for w in model.trainable_variables if id(w) not in against])
     model.compile(optimizer, loss=loss, auto_scale_loss=False)
     optimizer.build(model.trainable_variables)
     kernels = {id(layer.kernel) for layer in getattr(model, "hidden_layers", ())}
