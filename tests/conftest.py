@@ -2,16 +2,18 @@
 
 import os
 
+# As the package does, but before any test imports Keras: last digits depend on the second one.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Workers and kernels share the cores: threads that wait for each other would only take time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from fairmedl_lite.data.clustered import ClusteredData
 from fairmedl_lite.estimator.estimators import FairMEDLClassifier
-
-# As the package does, but before any test imports Keras: last digits depend on the second one.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 # Two epochs are too few, and say so. Tests that are about this warning still see it.
 TOO_FEW_EPOCHS = "ignore::sklearn.exceptions.ConvergenceWarning"

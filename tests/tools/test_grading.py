@@ -117,7 +117,17 @@ def graded(name, course, release, answers, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tested(name, course, release, answers):
+def kernel(folder):
+    """One kernel for the wrong answers of all assignments: it starts and loads modules once."""
+    options = PATIENT | {"timeout": None, "extra_arguments": grading.KERNEL, "allow_errors": True}
+    options["resources"] = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(new_notebook(), kernel_name="python3", **options)
+    with client.setup_kernel():
+        yield client
+
+
+@pytest.fixture(scope="module")
+def tested(name, release, answers, kernel):
     """What each wrong submission earns, as all of them run in one kernel, one after the other.
 
     That it is what nbgrader gives them is tested too; a kernel each would take minutes.
@@ -129,22 +139,17 @@ def tested(name, course, release, answers):
         assignments.answer(notebooks[-1], answer)
         for cell in filter(is_locked, notebooks[-1].cells):
             cell.source = source[grade_id(cell)]
-    execute_in_turn(notebooks, course)
+        execute(notebooks[-1], kernel)
     wrong = assignments.wrong_answers(name)
     named = {asked: [one["misconception"] for one in answers] for asked, answers in wrong.items()}
     return [submission.marks(notebook, named) for notebook in notebooks]
 
 
-def execute_in_turn(notebooks, folder):
-    """Before each notebook the kernel forgets everything but the modules that it has loaded."""
-    cells = []
-    for number, notebook in enumerate(notebooks):
-        for cell in notebook.cells:
-            cell.id = f"{number}-{cell.id}"
-        cells += [new_code_cell("%reset -f"), *notebook.cells]
-    options = PATIENT | {"timeout": None, "extra_arguments": grading.KERNEL, "allow_errors": True}
-    options["resources"] = {"metadata": {"path": str(folder)}}
-    NotebookClient(new_notebook(cells=cells), kernel_name="python3", **options).execute()
+def execute(notebook, kernel):
+    """Before a notebook the kernel forgets everything but the modules that it has loaded."""
+    kernel.nb = new_notebook(cells=[new_code_cell("%reset -f"), *notebook.cells])
+    for number, cell in enumerate(kernel.nb.cells):
+        kernel.execute_cell(cell, number)
 
 
 def of_code(table):
