@@ -76,6 +76,24 @@ def twins():
 
 
 @pytest.fixture(scope="session")
+def kept():
+    """Graphs that models which are alike share: compiling takes most of a tiny fit's time.
+
+    That a kept graph trains as a new one does, `test_compiling.py` and others show.
+    """
+    from fairmedl_lite.training.compiling import CompiledTwins
+
+    return CompiledTwins()
+
+
+@pytest.fixture
+def shared_graphs(kept):
+    """For a test that fits several models, and is not about how they are compiled."""
+    with kept.shared():
+        yield
+
+
+@pytest.fixture(scope="session")
 def plain(tiny):
     """A plain network that never saw a cluster or an attribute."""
     model = FairMEDLClassifier(**TINY, random_effects=None, cluster_adversary=0, fairness=0)

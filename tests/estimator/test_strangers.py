@@ -136,6 +136,7 @@ def test_intervals_of_a_far_off_outcome_hold_it(far):
     np.testing.assert_allclose(drawn - 1.7e9, near, atol=0.1)
 
 
+@pytest.mark.usefixtures("shared_graphs")
 @pytest.mark.parametrize("unit", [1e-80, 1e-13, 1e80])
 def test_an_outcome_in_another_unit_gives_the_same_model(far, unit):
     data, y, model = far
