@@ -30,13 +30,14 @@ define timed
 	&& echo "$(1): $$(cat "$$last") seconds"
 endef
 
-.PHONY: help env course test test-jax lab lessons book browser binder study study-quick release grade address lock every clean
+.PHONY: help env course test test-jax test-guide lab lessons book browser binder study study-quick release grade address lock every clean
 
 help:
 	@echo "make lab          open JupyterLab on the first lesson"
 	@echo "make course       run every lesson and print what it took (ONLY=06 for one)"
 	@echo "make test         style, unit tests, and the stored outputs of the lessons"
 	@echo "make test-jax     the unit tests on the JAX backend"
+	@echo "make test-guide   every command of the instructors' guide, in a clone"
 	@echo "make env          only make the environment, in $(VENV)"
 	@echo "make lessons      execute notebooks/sources into the lessons (ONLY=06 for one)"
 	@echo "make book         the lessons and the study as a site, in build/book"
@@ -81,6 +82,9 @@ build/jax.stamp: requirements-jax.lock $(VENV)/lock.stamp
 
 test-jax: env build/jax.stamp
 	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest $(SIDE_BY_SIDE) tests)
+
+test-guide: env
+	$(call timed,guide,$(PY) -m pytest -m slow tests/tools/test_instructors.py)
 
 # GPBoost too stays out of $(VENV): the study alone needs it.
 build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp

@@ -2,16 +2,18 @@
 
 import os
 
+# As the package does, but before any test imports Keras: last digits depend on the second one.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Workers and kernels share the cores: threads that wait for each other would only take time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from fairmedl_lite.data.clustered import ClusteredData
 from fairmedl_lite.estimator.estimators import FairMEDLClassifier
-
-# As the package does, but before any test imports Keras: last digits depend on the second one.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 # Two epochs are too few, and say so. Tests that are about this warning still see it.
 TOO_FEW_EPOCHS = "ignore::sklearn.exceptions.ConvergenceWarning"
@@ -71,6 +73,24 @@ def twins():
     if compiling.keras.backend.backend() != "tensorflow":
         pytest.skip("graphs are kept on TensorFlow alone")
     return compiling.CompiledTwins()
+
+
+@pytest.fixture(scope="session")
+def kept():
+    """Graphs that models which are alike share: compiling takes most of a tiny fit's time.
+
+    That a kept graph trains as a new one does, `test_compiling.py` and others show.
+    """
+    from fairmedl_lite.training.compiling import CompiledTwins
+
+    return CompiledTwins()
+
+
+@pytest.fixture
+def shared_graphs(kept):
+    """For a test that fits several models, and is not about how they are compiled."""
+    with kept.shared():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,7 @@ def test_what_fit_learned_has_scikit_learns_names(full):
     assert groups == {"sex": ["f", "m"], "band": ["middle", "old", "young"]}
 
 
+@pytest.mark.usefixtures("shared_graphs")
 def test_cross_validation_passes_clusters_and_attributes_on(tiny):
     with sklearn.config_context(enable_metadata_routing=True):
         model = FairMEDLClassifier(**TINY | {"random_effects": "intercept", "cluster_adversary": 0})
@@ -156,6 +157,7 @@ def test_a_fit_on_kept_graphs_is_the_same(full, tiny, twins):
     pd.testing.assert_frame_equal(again.history_, full.history_)
 
 
+@pytest.mark.usefixtures("shared_graphs")
 def test_another_seed_gives_other_predictions(plain, tiny):
     other = FairMEDLClassifier(**TINY | PLAIN | {"seed": 1}).fit(tiny.x, tiny.y)
     assert not np.allclose(other.predict_proba(tiny.x), plain.predict_proba(tiny.x))
@@ -303,6 +305,7 @@ def test_unseen_predict_weighs_the_seen_clusters_effects(full, new, is_new):
     np.testing.assert_allclose(all_new, expected, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("shared_graphs")
 def test_doubling_all_weights_doubles_the_rows_and_nothing_else(full, tiny):
     model = FairMEDLClassifier(**TINY, cluster_predictor=True)
     model.fit(
@@ -317,6 +320,7 @@ def test_doubling_all_weights_doubles_the_rows_and_nothing_else(full, tiny):
     assert float(model.model_.rows) == 480 and float(full.model_.rows) == 240
 
 
+@pytest.mark.usefixtures("shared_graphs")
 def test_rows_of_weight_zero_have_no_influence(tiny):
     """Their outcome, cluster and groups may change, and no prediction does."""
     silent = np.arange(240) % 4 == 0

@@ -128,12 +128,15 @@ def test_the_lower_bound_is_the_average_over_posterior_draws(tiny_pay, full, wei
 
 
 @pytest.fixture(scope="module")
-def units(grouped):
+def units(grouped, kept):
     """One short fit to y, to y + 100 and to 20 y."""
     x, y, clusters = grouped
     outcomes = {"y": y, "y + 100": y + 100, "20 y": 20 * y}
     model = FairMEDLRegressor(**SHORT, random_effects=["x1"])
-    return {name: clone(model).fit(x, part, clusters=clusters) for name, part in outcomes.items()}
+    with kept.shared():
+        return {
+            name: clone(model).fit(x, part, clusters=clusters) for name, part in outcomes.items()
+        }
 
 
 def sds_and_covariances(model):
@@ -259,6 +262,7 @@ def test_clone_score_and_ladder(full, tiny_pay):
     assert {type(model) for model in ladder(FairMEDLRegressor).values()} == {FairMEDLRegressor}
 
 
+@pytest.mark.usefixtures("shared_graphs")
 def test_same_seed_same_model_another_seed_another(full, tiny_pay):
     data, y = tiny_pay
     again, other = fit(data, y, {"cluster_predictor": True}), fit(data, y, {"seed": 1})
@@ -339,6 +343,7 @@ def test_history_and_chance_levels(full, tiny_pay):
     assert levels["fairness"] == pytest.approx((np.log(2) + 2 * np.log(3)) / 3)
 
 
+@pytest.mark.usefixtures("shared_graphs")
 def test_doubling_all_weights_doubles_the_rows_and_nothing_else(full, tiny_pay):
     data, y = tiny_pay
     model = fit(data, y, {"cluster_predictor": True}, sample_weight=np.full(240, 2.0))
@@ -347,6 +352,7 @@ def test_doubling_all_weights_doubles_the_rows_and_nothing_else(full, tiny_pay):
     assert model.outcome_.centre == pytest.approx(full.outcome_.centre)
 
 
+@pytest.mark.usefixtures("shared_graphs")
 def test_rows_of_weight_zero_have_no_influence(tiny_pay):
     data, y = tiny_pay
     silent = np.arange(240) % 4 == 0

@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TINY, fit, make_rows
+from conftest import TINY, make_rows
 
 from fairmedl_lite.estimator.clusters import cluster_table
 from fairmedl_lite.estimator.encoding import TableEncoder
@@ -136,6 +136,7 @@ def test_intervals_of_a_far_off_outcome_hold_it(far):
     np.testing.assert_allclose(drawn - 1.7e9, near, atol=0.1)
 
 
+@pytest.mark.usefixtures("shared_graphs")
 @pytest.mark.parametrize("unit", [1e-80, 1e-13, 1e80])
 def test_an_outcome_in_another_unit_gives_the_same_model(far, unit):
     data, y, model = far
@@ -239,8 +240,8 @@ def test_a_description_of_no_numbers_or_of_no_end_is_refused(saved, tmp_path, ch
         FairMEDLClassifier.load(path)
 
 
-def test_weights_that_are_no_numbers_are_refused(tiny, tmp_path):
-    model = fit(tiny, epochs=1)
+def test_weights_that_are_no_numbers_are_refused(saved, tmp_path):
+    model = FairMEDLClassifier.load(saved)
     weights = model.model_.get_weights()
     weights[0] = np.full_like(weights[0], np.nan)
     model.model_.set_weights(weights)

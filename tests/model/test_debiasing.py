@@ -329,7 +329,7 @@ class Free(keras.Model):
 def descend(layer, batch, rate, batch_size=None):
     """How far one epoch of gradient descent moves the predictions."""
     model, (_, outcome, cells, weights) = Free(layer, batch), batch
-    model.compile(keras.optimizers.SGD(rate))
+    model.compile(keras.optimizers.SGD(rate), jit_compile=False)
     rows, y = np.arange(len(cells)), {"outcome": outcome, "cells": cells, "weights": weights}
     model.fit(rows, y, batch_size=batch_size or len(rows), shuffle=False, verbose=0)
     return np.asarray(model.shift)

@@ -299,10 +299,17 @@ def step(batch, settings):
     model = build(OnlyAdversaries, **OFF | settings)
     sides = split_sides(model)
     before = [[array(weight) for weight in side] for side in sides]
-    model.compile(keras.optimizers.SGD(0.01))
+    model.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
     model.fit(batch[0], batch[1], batch_size=ROWS, epochs=1, verbose=0)
     after = [[array(weight) for weight in side] for side in sides]
     return model, before, after
+
+
+@pytest.fixture(scope="module")
+def stepped(batch):
+    """The step of each of these settings, taken once."""
+    steps = [step(batch, settings) for settings in ADVERSARIES]
+    return lambda settings: steps[ADVERSARIES.index(settings)]
 
 
 def split_sides(model):
@@ -321,8 +328,8 @@ ADVERSARIES = [
 
 
 @pytest.mark.parametrize("settings", ADVERSARIES)
-def test_a_step_lowers_the_adversarys_loss_and_its_network_raises_it(batch, settings):
-    model, before, after = step(batch, settings)
+def test_a_step_lowers_the_adversarys_loss_and_its_network_raises_it(batch, stepped, settings):
+    model, before, after = stepped(settings)
 
     def loss_with(network, adversary):
         for side, values in zip(split_sides(model), (network, adversary), strict=True):
@@ -335,9 +342,9 @@ def test_a_step_lowers_the_adversarys_loss_and_its_network_raises_it(batch, sett
 
 
 @pytest.mark.parametrize("settings", ADVERSARIES[:3])
-def test_the_weight_scales_what_the_network_does_and_not_the_adversary(batch, settings):
+def test_the_weight_scales_what_the_network_does_and_not_the_adversary(batch, stepped, settings):
     half = settings | {name: 0.5 for name in ("cluster_adversary", "fairness") if name in settings}
-    (_, before, whole), (_, _, halved) = step(batch, settings), step(batch, half)
+    (_, before, whole), (_, _, halved) = stepped(settings), step(batch, half)
     for start, one, other in zip(before[0], whole[0], halved[0], strict=True):
         np.testing.assert_allclose(one - start, 2 * (other - start), rtol=1e-2, atol=1e-6)
     for one, other in zip(whole[1], halved[1], strict=True):

@@ -55,6 +55,7 @@ def failures(tests):
     return "".join(told)
 
 
+@pytest.mark.usefixtures("shared_graphs")
 @pytest.mark.parametrize("name", fairmedl_lite.__all__)
 def test_example_of(name, tmp_path, monkeypatch):
     found = examples(getattr(fairmedl_lite, name), name)

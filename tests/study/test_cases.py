@@ -7,6 +7,7 @@ import pytest
 from study.experiments.strangers import CASES, now
 
 
+@pytest.mark.usefixtures("shared_graphs")
 @pytest.mark.parametrize("what, case", [(what, case) for what, _, case in CASES])
 def test_a_stranger_gets_a_number_or_a_sentence(what, case):
     said = now(case)

@@ -25,7 +25,8 @@ INSTANT = """from fairmedl_lite.evaluation.baselines import Method
             link = X["education_num"] + X["age"] / 20 - 13 + self.bonus * (X["sex"] == "Male")
             return 1 / (1 + np.exp(-link))
 
-    rungs = {PLAIN: Instant(bonus=3.0), FAIR: Instant()}"""
+    rungs = {PLAIN: Instant(bonus=3.0), FAIR: Instant()}
+    rows = replace(rows, sensitive=rows.sensitive[["sex"]])  # the one attribute that is read"""
 
 
 def read():

@@ -41,6 +41,10 @@ def grade_id(cell):
     return cell.metadata.nbgrader.grade_id
 
 
+def asked_by(cell):
+    return assignments.question(grade_id(cell))
+
+
 def solutions(name):
     cells = filter(is_solution, assignments.read(name).cells)
     return {cell.metadata.nbgrader.grade_id: cell.source for cell in cells}
@@ -49,13 +53,21 @@ def solutions(name):
 def tamper(notebook):
     """Tests that always pass, and points for nothing."""
     for cell in notebook.cells:
-        if is_grade(cell) and not is_solution(cell):
+        if is_test(cell):
             cell.source = "100"
             cell.metadata.nbgrader.update(points=100, locked=False, solution=True)
 
 
+def is_test(cell):
+    return is_grade(cell) and not is_solution(cell)
+
+
 def delete_tests(notebook):
-    notebook.cells = [c for c in notebook.cells if not is_grade(c) or is_solution(c)]
+    """One question's tests are gone, and those of the others always pass."""
+    tests = [cell for cell in notebook.cells if is_test(cell)]
+    gone = [cell for cell in tests if asked_by(cell) == asked_by(tests[0])]
+    notebook.cells = [cell for cell in notebook.cells if cell not in gone]
+    tamper(notebook)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -92,7 +104,10 @@ def answers(name):
 
 @pytest.fixture(scope="module")
 def graded(name, course, release, answers, tmp_path_factory):
-    """The table of a class: nothing done and tests changed, a wrong answer, and odd cases."""
+    """The table of a class: a wrong answer; in the first, nothing done and odd cases too.
+
+    Each run of nbgrader has a kernel of its own, and takes seconds.
+    """
     folder = tmp_path_factory.mktemp("submissions")
 
     def hand_in(student, answers, change=None, file=name):
@@ -103,10 +118,10 @@ def graded(name, course, release, answers, tmp_path_factory):
         (folder / student).mkdir()
         nbformat.write(notebook, folder / student / f"{file}.ipynb")
 
-    hand_in("untouched", {}, tamper)
-    # The tests that the first one deletes are put back, and the file has another name.
+    # Tests that were deleted or changed are put back; the file has another name.
     hand_in("wrong 0", answers[0], delete_tests, "copy")
     if name == FIRST:
+        hand_in("untouched", {}, tamper)
         for number, wrong in enumerate(answers[1:], start=1):
             hand_in(f"wrong {number}", wrong)
         first = next(iter(assignments.wrong_answers(name)))
@@ -117,34 +132,47 @@ def graded(name, course, release, answers, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tested(name, course, release, answers):
-    """What each wrong submission earns, as all of them run in one kernel, one after the other.
+def kernel(folder):
+    """One kernel for the wrong answers of all assignments: it starts and loads modules once."""
+    options = PATIENT | {"timeout": None, "extra_arguments": grading.KERNEL, "allow_errors": True}
+    options["resources"] = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(new_notebook(), kernel_name="python3", **options)
+    with client.setup_kernel():
+        yield client
+
+
+@pytest.fixture(scope="module")
+def earned(name, release, kernel):
+    """What answers earn, by question, as all of them run in one kernel, one after the other.
 
     That it is what nbgrader gives them is tested too; a kernel each would take minutes.
     """
     source = {grade_id(cell): cell.source for cell in read(name).cells if is_locked(cell)}
-    notebooks = []
-    for answer in answers:
-        notebooks.append(deepcopy(release))
-        assignments.answer(notebooks[-1], answer)
-        for cell in filter(is_locked, notebooks[-1].cells):
-            cell.source = source[grade_id(cell)]
-    execute_in_turn(notebooks, course)
     wrong = assignments.wrong_answers(name)
     named = {asked: [one["misconception"] for one in answers] for asked, answers in wrong.items()}
-    return [submission.marks(notebook, named) for notebook in notebooks]
+
+    def earn(answers):
+        notebook = deepcopy(release)
+        assignments.answer(notebook, answers)
+        for cell in filter(is_locked, notebook.cells):
+            cell.source = source[grade_id(cell)]
+        execute(notebook, kernel)
+        return submission.marks(notebook, named)
+
+    return earn
 
 
-def execute_in_turn(notebooks, folder):
-    """Before each notebook the kernel forgets everything but the modules that it has loaded."""
-    cells = []
-    for number, notebook in enumerate(notebooks):
-        for cell in notebook.cells:
-            cell.id = f"{number}-{cell.id}"
-        cells += [new_code_cell("%reset -f"), *notebook.cells]
-    options = PATIENT | {"timeout": None, "extra_arguments": grading.KERNEL, "allow_errors": True}
-    options["resources"] = {"metadata": {"path": str(folder)}}
-    NotebookClient(new_notebook(cells=cells), kernel_name="python3", **options).execute()
+@pytest.fixture(scope="module")
+def tested(answers, earned):
+    """What each wrong submission earns."""
+    return list(map(earned, answers))
+
+
+def execute(notebook, kernel):
+    """Before a notebook the kernel forgets everything but the modules that it has loaded."""
+    kernel.nb = new_notebook(cells=[new_code_cell("%reset -f"), *notebook.cells])
+    for number, cell in enumerate(kernel.nb.cells):
+        kernel.execute_cell(cell, number)
 
 
 def of_code(table):
@@ -191,6 +219,13 @@ def test_solution_gets_full_marks(name, course):
         assert row.points == row.max and not row.reason, row
 
 
+def test_untouched_release_gets_nothing(earned):
+    rows = pd.DataFrame(earned({})).T
+    assert (rows["points"] == 0).all() and (rows["reason"] == "not answered").all()
+    assert rows["max"].max() < 100
+
+
+@pytest.mark.parametrize("name", [FIRST], indirect=True)
 def test_untouched_release_gets_nothing_though_its_tests_were_changed(graded):
     rows = graded.loc["untouched"]
     assert (rows["points"] == 0).all() and (rows["reason"] == "not answered").all()

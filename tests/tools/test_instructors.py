@@ -1,4 +1,7 @@
-"""Every command of the instructor's guide runs, in its order, in a fresh clone."""
+"""Every command of the instructor's guide runs, in its order, in a fresh clone.
+
+`make test-guide` runs them, and so does CI; they take minutes.
+"""
 
 import json
 import os
@@ -185,6 +188,7 @@ def test_what_was_run_may_be_named():
     assert list(stray_commands("```sh\nmake book\n```\nIn `build/book`, by `make book`.")) == []
 
 
+@pytest.mark.slow
 def test_commands_do_what_the_guide_says(done):
     clone, said = done
     told = "\n".join(said)
@@ -205,6 +209,7 @@ def test_commands_do_what_the_guide_says(done):
     assert list((clone / "build" / "hub").rglob("kernel.json"))
 
 
+@pytest.mark.slow
 def test_nothing_of_the_class_would_be_committed(done, variables):
     def git(*words):
         command = ["git", *words]
@@ -217,9 +222,14 @@ def test_nothing_of_the_class_would_be_committed(done, variables):
     assert fork != ADDRESS and git("diff", "--name-only") == git("grep", "-l", fork[8:])
 
 
-def test_guide_names_each_lesson_and_what_the_class_folder_holds(done):
+def test_guide_names_each_lesson():
     text = GUIDE.read_text(encoding="utf-8")
     assert [name for name in LESSONS if f"/{name}.ipynb)" not in text] == []
+
+
+@pytest.mark.slow
+def test_guide_names_what_the_class_folder_holds(done):
+    text = GUIDE.read_text(encoding="utf-8")
     made = {path.name for path in (done[0] / "classroom").iterdir()}
     assert {name for name in made if f"`{name}`" not in text} == set()
 

@@ -126,7 +126,7 @@ def fit_line(*, epochs=5, sample_weight=None, **changed):
 def test_the_averaged_weights_are_left_in_place():
     weight, _ = fit_line(epochs=5)
     plain, x, y = line()
-    plain.compile(keras.optimizers.Adam(0.1), loss="mse")
+    plain.compile(keras.optimizers.Adam(0.1), loss="mse", jit_compile=False)
     weights = []
     for rate in (0.1, 0.1, 0.1, 0.1, 0.02):
         plain.optimizer.learning_rate = rate
@@ -211,7 +211,7 @@ def test_the_steps_are_those_of_keras():
     history = train(found, x, y, None, recipe, seed=3, epochs=1, loss="mse")
     plain, _, _ = line()
     optimizer = keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.98)
-    plain.compile(optimizer, loss="mse")
+    plain.compile(optimizer, loss="mse", jit_compile=False)
     losses = [
         plain.train_on_batch(x[rows], y[rows])
         for rows in batches(np.arange(64, dtype="int32"), 16, (3, 0))
