@@ -189,11 +189,6 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         """Dictionary of cluster variable to the labels of its seen clusters."""
         return self.rows_.index.labels
 
-    @property
-    def cluster_means_(self):
-        """The `ClusterMeans` of the columns that `within_between` names."""
-        return self.rows_.means
-
     def _learn_rows(self, X, clusters):
         """Learn clusters and encoding; the encoded rows and the numbers of their clusters."""
         needed = [name for name in NEED_CLUSTERS if getattr(self, name)]

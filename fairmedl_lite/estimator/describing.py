@@ -9,9 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 from fairmedl_lite.estimator import summaries
 from fairmedl_lite.estimator.exact import effects_of
 from fairmedl_lite.estimator.running import (
+    average_design,
     outputs,
     posterior_variance,
-    slope_features,
     with_ones,
 )
 from fairmedl_lite.estimator.settings import has_exact_fit
@@ -122,11 +122,8 @@ class Describing:
         """Names of the effects shown, how they follow from the layer's, and their covariance."""
         kind = self.model_.settings["random_effects"][number]
         if kind == "slopes" and self.hidden:
-            means = (
-                pd.DataFrame(slope_features(self.model_, x)[number]).groupby(ids).mean().to_numpy()
-            )
-            names, matrix = [summaries.AVERAGE], self.outcome_.scale * with_ones(means)[:, None]
-            covariance = variance.reshape(1, 1)
+            names, matrix = [summaries.AVERAGE], average_design(self.model_, x, ids, number)
+            matrix, covariance = self.outcome_.scale * matrix, variance.reshape(1, 1)
         else:
             columns = {"slopes": range(x.shape[1]), "intercept": ()}.get(kind, kind)
             names, matrix = summaries.effect_map(self.rows_.encoder, columns)

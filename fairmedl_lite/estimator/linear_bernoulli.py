@@ -9,7 +9,7 @@ Newton's, and the covariance of a cluster's effects is the inverse of I + Lambda
 from functools import cache
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
 
@@ -134,8 +134,12 @@ def expected_sigmoid(mean, scale):
 
 def expected_log_likelihood(y, mean, scale):
     """Mean of each row's log likelihood over N(mean, scale^2): `(rows,)`."""
-    turned = np.where(y == 1, mean, -mean)
-    return sum(weight * np.log(expit(turned + node * scale)) for node, weight in _nodes(scale))
+    return average_over_normal(log_expit, np.where(y == 1, mean, -mean), scale)
+
+
+def average_over_normal(function, mean, scale):
+    """Mean of function(e) over e ~ N(mean, scale^2): `(rows,)`."""
+    return sum(weight * function(mean + node * scale) for node, weight in _nodes(scale))
 
 
 def _nodes(scale):
