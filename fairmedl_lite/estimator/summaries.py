@@ -59,7 +59,7 @@ def posterior_table(layer, matrix, names, labels, rows):
     one such for each cluster. `rows` says how many rows each cluster of the layer has.
     """
     clusters = np.flatnonzero(rows).astype("int32")
-    labels, rows = np.asarray(labels)[clusters], rows[clusters]
+    labels, rows = (np.asarray(part)[clusters] for part in (labels, rows))
     mean, root = (np.asarray(part, "float64") for part in layer.posterior(clusters))
     mean = (matrix @ mean[:, :, None])[:, :, 0]  # (clusters, effects shown)
     sd = np.linalg.norm(matrix @ root, axis=-1)
