@@ -106,17 +106,22 @@ class Describing:
         tables, self.effect_covariances_ = [], {}
         of_rows = [np.mean(np.sum(np.square(part.design), axis=1)) for part in effects]
         variances = self.outcome_.scale**2 * np.array(of_rows)
-        for number, (variable, labels) in enumerate(self.rows_.index.labels.items()):
-            layer, rows = self.model_.random_effects[number], np.bincount(ids[number])
+        for number, variable in enumerate(self.rows_.index.labels):
             shown = self._shown_effects(number, x, ids[number], variances[number])
             names, matrix, self.effect_covariances_[variable] = shown
-            table = summaries.posterior_table(layer, matrix, names, labels, rows)
-            tables.append(table.assign(variable=variable))
-        tables = pd.concat(tables, ignore_index=True)
-        self.random_effects_ = tables[["variable", *tables.columns.drop("variable")]]
+            tables.append(self._posterior_table(number, matrix, names, ids[number]))
+        self.random_effects_ = pd.concat(tables, ignore_index=True)
         self.variance_components_ = summaries.variance_table(
             self.effect_covariances_, variances, self.outcome_.residual_variance()
         )
+
+    def _posterior_table(self, number, matrix, names, ids):
+        """The posterior of the clusters of these rows, for one cluster variable."""
+        variable, labels = list(self.rows_.index.labels.items())[number]
+        layer, rows = self.model_.random_effects[number], np.bincount(ids)
+        table = summaries.posterior_table(layer, matrix, names, labels, rows)
+        table.insert(0, "variable", variable)
+        return table
 
     def _shown_effects(self, number, x, ids, variance):
         """Names of the effects shown, how they follow from the layer's, and their covariance."""

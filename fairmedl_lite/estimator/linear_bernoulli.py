@@ -28,12 +28,13 @@ class BernoulliBound:
         y: Array of shape `(rows,)`, zeros and ones.
         effects: List of `Effects`, that with the most clusters first.
         weights: Array of shape `(rows,)`. A weight of 2 counts as two rows.
+        known: Mean and variance of what else each row's logit has.
     """
 
     largest = 30.0  # of Lambda's entries: more logits change no probability
 
-    def __init__(self, x, y, effects, weights):
-        self.x, self.y, self.effects, self.weights = x, y, effects, weights
+    def __init__(self, x, y, effects, weights, known=(0.0, 0.0)):
+        self.x, self.y, self.effects, self.weights, self.known = x, y, effects, weights, known
         self.coefficients = np.zeros(x.shape[1])
         self.means = [np.zeros((part.clusters, part.width)) for part in effects]
         self.covariances = [np.tile(np.eye(part.width), (part.clusters, 1, 1)) for part in effects]
@@ -52,8 +53,8 @@ class BernoulliBound:
 
     def logit(self, scaled):
         """Mean and standard deviation of each row's logit: `(rows,)` each."""
-        mean = self.x @ self.coefficients
-        variance = np.zeros(len(mean))
+        mean = self.x @ self.coefficients + self.known[0]
+        variance = np.zeros(len(mean)) + self.known[1]
         for part, own, covariance in zip(scaled, self.means, self.covariances, strict=True):
             mean += part.of_rows(own)
             variance += part.variance(covariance)

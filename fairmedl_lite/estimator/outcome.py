@@ -8,6 +8,7 @@ from scipy.special import expit
 from fairmedl_lite import checks
 from fairmedl_lite.estimator.linear_bernoulli import average_over_normal, expected_log_likelihood
 from fairmedl_lite.estimator.summaries import LATENT_VARIANCE
+from fairmedl_lite.tables import as_series
 
 
 class Binary:
@@ -29,6 +30,17 @@ class Binary:
                 "Received: a sample_weight of 0 for every row of one class."
             )
         return cls(classes, base_rate), outcome
+
+    def read(self, y):
+        """The outcome of other rows, perhaps of one class, as zeros and ones: `(rows,)`."""
+        y = as_series(y, "y")
+        unknown = ~y.isin(self.classes)
+        if unknown.any():
+            raise ValueError(
+                f"y must hold the classes of fit, {self.classes.tolist()}. Received: "
+                f"{int(unknown.sum())} others, such as {y[unknown].tolist()[0]!r}. Leave them out."
+            )
+        return (y == self.classes[1]).to_numpy("float64")
 
     def get_config(self):
         """What was learned, as a model file holds it."""
@@ -78,6 +90,10 @@ class Continuous:
         """What is learned of `y`, and the standardised outcome: `(rows,)`."""
         values, centre, scale = checks.check_number(y, sample_weight)
         return cls(centre, scale), ((values - centre) / scale).astype("float32")
+
+    def read(self, y):
+        """The standardised outcome of other rows: `(rows,)`."""
+        return (checks.check_values(y, "y") - self.centre) / self.scale
 
     def get_config(self):
         """What was learned, as a model file holds it."""

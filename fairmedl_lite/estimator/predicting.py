@@ -133,8 +133,8 @@ class Predicting:
         """
         number = self._variable(variable, "membership")
         x, _ = self._read(X, clusters, unseen="predict")
-        labels = list(self.rows_.index.labels.values())[number]
         share = self._membership(x, number, "predict")
+        labels = list(self.rows_.index.labels.values())[number][: share.shape[1]]
         return pd.DataFrame(share, index=as_table(X).index, columns=labels)
 
     def _variable(self, variable, what):
