@@ -9,7 +9,6 @@ from pandas.api.types import infer_dtype
 from fairmedl_lite.tables import NUMBERS, as_series, check_kind
 
 FINEST = 1e-12  # of their size: numbers that differ by less differ by rounding
-
 SURVEY = 10  # mean weight above which it is hardly the number of rows that are alike
 
 

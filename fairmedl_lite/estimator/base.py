@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import checks, tables
+from fairmedl_lite.estimator.adapting import Adapting
 from fairmedl_lite.estimator.describing import Describing
 from fairmedl_lite.estimator.encoding import as_table
 from fairmedl_lite.estimator.file import Saving
@@ -33,7 +34,7 @@ from fairmedl_lite.model.cells import Cells
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
 
 
-class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
+class FairMEDLEstimator(Predicting, Describing, Adapting, Saving, BaseEstimator):
     """What the two estimators share. Their documentation goes on with what follows.
 
     A weight of 0 leaves a part out: `ladder` gives the paper's six ablations. `hidden=()` with
@@ -189,11 +190,6 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         """Dictionary of cluster variable to the labels of its seen clusters."""
         return self.rows_.index.labels
 
-    @property
-    def cluster_means_(self):
-        """The `ClusterMeans` of the columns that `within_between` names."""
-        return self.rows_.means
-
     def _learn_rows(self, X, clusters):
         """Learn clusters and encoding; the encoded rows and the numbers of their clusters."""
         needed = [name for name in NEED_CLUSTERS if getattr(self, name)]
@@ -223,7 +219,7 @@ class FairMEDLEstimator(Predicting, Describing, Saving, BaseEstimator):
         from fairmedl_lite.model.cluster_predictor import ClusterPredictor
         from fairmedl_lite.model.fair_medl import FairMEDL
 
-        columns, counts = len(self.encoder_.feature_names), self.rows_.index.counts
+        columns, counts = len(self.encoder_.feature_names), settings["num_clusters"]
         self.model_ = FairMEDL(**settings)
         self.model_.build({"x": (None, columns), "clusters": ((None,),) * len(counts)})
         self.cluster_predictors_ = [

@@ -85,6 +85,15 @@ class ClusterIndex:
             for variable, labels in self.labels.items()
         )
 
+    def extended(self, table):
+        """The same with the new clusters of a table of other rows after those that are known."""
+        labels = {}
+        for variable, known in self.labels.items():
+            new = np.unique(table[variable])
+            labels[variable] = known.append(pd.Index(new[~np.isin(new, known)]))
+            check_labels(labels[variable], f"cluster variable {variable!r}", stored=True)
+        return ClusterIndex(labels)
+
     def named(self, table):
         """The table with the learned names of its variables; a single one may have no name."""
         if len(self.labels) == table.shape[1] == 1 and FIRST in (*self.labels, *table):
@@ -129,12 +138,18 @@ class ClusterMeans:
             )
         table = ClusterIndex(self.means).named(cluster_table(clusters))
         parts = [x]
-        for variable, known in self.means.items():
-            here = _means(x, table[variable], self.columns)
-            means = pd.concat([known, here[~here.index.isin(known.index)]])
+        for variable, means in self.extended(x, table).means.items():
             part = means.reindex(table[variable].to_numpy()).set_axis(x.index)
             parts.append(part.add_suffix(f" (mean of {variable})"))
         return pd.concat(parts, axis=1)
+
+    def extended(self, x, table):
+        """The same with the means of the clusters that are new in other rows."""
+        means = {}
+        for variable, known in self.means.items():
+            here = _means(x, table[variable], self.columns)
+            means[variable] = pd.concat([known, here[~here.index.isin(known.index)]])
+        return ClusterMeans(self.columns, means)
 
 
 def _means(x, labels, columns):

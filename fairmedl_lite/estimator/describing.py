@@ -9,9 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 from fairmedl_lite.estimator import summaries
 from fairmedl_lite.estimator.exact import effects_of
 from fairmedl_lite.estimator.running import (
+    average_design,
     outputs,
     posterior_variance,
-    slope_features,
     with_ones,
 )
 from fairmedl_lite.estimator.settings import has_exact_fit
@@ -106,27 +106,29 @@ class Describing:
         tables, self.effect_covariances_ = [], {}
         of_rows = [np.mean(np.sum(np.square(part.design), axis=1)) for part in effects]
         variances = self.outcome_.scale**2 * np.array(of_rows)
-        for number, (variable, labels) in enumerate(self.rows_.index.labels.items()):
-            layer, rows = self.model_.random_effects[number], np.bincount(ids[number])
+        for number, variable in enumerate(self.rows_.index.labels):
             shown = self._shown_effects(number, x, ids[number], variances[number])
             names, matrix, self.effect_covariances_[variable] = shown
-            table = summaries.posterior_table(layer, matrix, names, labels, rows)
-            tables.append(table.assign(variable=variable))
-        tables = pd.concat(tables, ignore_index=True)
-        self.random_effects_ = tables[["variable", *tables.columns.drop("variable")]]
+            tables.append(self._posterior_table(number, matrix, names, ids[number]))
+        self.random_effects_ = pd.concat(tables, ignore_index=True)
         self.variance_components_ = summaries.variance_table(
             self.effect_covariances_, variances, self.outcome_.residual_variance()
         )
+
+    def _posterior_table(self, number, matrix, names, ids):
+        """The posterior of the clusters of these rows, for one cluster variable."""
+        variable, labels = list(self.rows_.index.labels.items())[number]
+        layer, rows = self.model_.random_effects[number], np.bincount(ids)
+        table = summaries.posterior_table(layer, matrix, names, labels, rows)
+        table.insert(0, "variable", variable)
+        return table
 
     def _shown_effects(self, number, x, ids, variance):
         """Names of the effects shown, how they follow from the layer's, and their covariance."""
         kind = self.model_.settings["random_effects"][number]
         if kind == "slopes" and self.hidden:
-            means = (
-                pd.DataFrame(slope_features(self.model_, x)[number]).groupby(ids).mean().to_numpy()
-            )
-            names, matrix = [summaries.AVERAGE], self.outcome_.scale * with_ones(means)[:, None]
-            covariance = variance.reshape(1, 1)
+            names, matrix = [summaries.AVERAGE], average_design(self.model_, x, ids, number)
+            matrix, covariance = self.outcome_.scale * matrix, variance.reshape(1, 1)
         else:
             columns = {"slopes": range(x.shape[1]), "intercept": ()}.get(kind, kind)
             names, matrix = summaries.effect_map(self.rows_.encoder, columns)

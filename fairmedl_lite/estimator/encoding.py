@@ -43,10 +43,7 @@ class TableEncoder:
         Args:
             whole: A fitted `TableEncoder`.
         """
-        widths = [
-            (_width(learned), _width(self.columns[name])) for name, learned in whole.columns.items()
-        ]
-        self.unused = sum(more - own for more, own in widths)
+        self.unused = len(whole.feature_names) - len(self.feature_names)
 
     def _learn(self, name, column):
         if column.isna().all():
@@ -85,14 +82,18 @@ class TableEncoder:
         """
         table = as_table(table)
         self._check_columns(table)
-        encoded = np.empty((len(table), len(self.feature_names)), dtype="float32")
+        encoded = np.zeros((len(table), len(self.feature_names)), dtype="float32")
+        for name, learned, place in self.places():
+            _encode(name, as_numbers(table[name]), learned, encoded[:, place])
+        return encoded
+
+    def places(self):
+        """Yields each column of a table, what was learned of it, and the slice of its encoding."""
         start = 0
         for name, learned in self.columns.items():
-            stop = start + _width(learned)
-            self._encode(name, as_numbers(table[name]), encoded[:, start:stop])
+            stop = start + len(learned.get("categories", [None])) + learned["missing"]
+            yield name, learned, slice(start, stop)
             start = stop
-        encoded[:, start:] = 0
-        return encoded
 
     def _check_columns(self, table):
         absent = [name for name in self.columns if name not in table]
@@ -104,32 +105,15 @@ class TableEncoder:
                 f"X[{list(self.columns)[:3]} ...] as in fit."
             )
 
-    def _encode(self, name, column, block):
-        """Fill the block of encoded columns that a column of the table has, in place."""
-        learned = self.columns[name]
-        if learned["missing"]:
-            block[:, -1] = column.isna()
-            block = block[:, :-1]
-        elif column.isna().any():
-            _warn(f"{column.isna().sum()} rows miss {name!r}, which no training row did.")
-        if learned["kind"] == "number":
-            block[:, 0] = _standardised_numbers(name, column, learned)
-        else:
-            codes = _codes(name, column, learned["categories"])
-            np.equal(codes[:, None], np.arange(block.shape[1]), out=block)
-
     def positions(self, name):
         """Where the values of a column of the table stand among the encoded columns.
 
         Args:
             name: The column. The mark of its missing values is left out.
         """
-        start = 0
-        for other, learned in self.columns.items():
-            stop = start + _width(learned)
+        for other, learned, place in self.places():
             if other == name:
-                return tuple(range(start, stop - learned["missing"]))
-            start = stop
+                return tuple(range(place.start, place.stop - learned["missing"]))
         raise ValueError(
             f"random_effects must name columns of X. Received: {name!r}, not among "
             f"{list(self.columns)}."
@@ -171,9 +155,18 @@ def as_table(table):
     return pd.DataFrame(table, columns=[f"x{number}" for number in range(table.shape[1])])
 
 
-def _width(learned):
-    """How many encoded columns a column has, the mark of its missing values among them."""
-    return len(learned.get("categories", [None])) + learned["missing"]
+def _encode(name, column, learned, block):
+    """Fill the block of encoded columns that a column of the table has, in place."""
+    if learned["missing"]:
+        block[:, -1] = column.isna()
+        block = block[:, :-1]
+    elif column.isna().any():
+        _warn(f"{column.isna().sum()} rows miss {name!r}, which no training row did.")
+    if learned["kind"] == "number":
+        block[:, 0] = _standardised_numbers(name, column, learned)
+    else:
+        codes = _codes(name, column, learned["categories"])
+        np.equal(codes[:, None], np.arange(block.shape[1]), out=block)
 
 
 def _is_category(column):

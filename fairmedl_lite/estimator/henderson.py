@@ -11,6 +11,8 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
+from fairmedl_lite.estimator.running import in_chunks
+
 DENSE, LARGEST = 10, 8_000  # non-zeros a row from which a sparse factor fills up; rows of a dense
 COLUMNS = 256  # of an inverse, at a time
 
@@ -56,7 +58,11 @@ class Effects:
 
     def variance(self, covariances):
         """What covariances `(clusters, effects, effects)` are on each row: `(rows,)`."""
-        return np.einsum("ia,iab,ib->i", self.design, covariances[self.ids], self.design)
+
+        def of_rows(design, ids):
+            return np.einsum("ia,iab,ib->i", design, covariances[ids], design)
+
+        return in_chunks(of_rows, self.design, self.ids)
 
     def sparse(self):
         """Z as a sparse matrix: `(rows, clusters * effects)`."""

@@ -9,7 +9,7 @@ Newton's, and the covariance of a cluster's effects is the inverse of I + Lambda
 from functools import cache
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
 
@@ -28,12 +28,13 @@ class BernoulliBound:
         y: Array of shape `(rows,)`, zeros and ones.
         effects: List of `Effects`, that with the most clusters first.
         weights: Array of shape `(rows,)`. A weight of 2 counts as two rows.
+        known: Mean and variance of what else each row's logit has.
     """
 
     largest = 30.0  # of Lambda's entries: more logits change no probability
 
-    def __init__(self, x, y, effects, weights):
-        self.x, self.y, self.effects, self.weights = x, y, effects, weights
+    def __init__(self, x, y, effects, weights, known=(0.0, 0.0)):
+        self.x, self.y, self.effects, self.weights, self.known = x, y, effects, weights, known
         self.coefficients = np.zeros(x.shape[1])
         self.means = [np.zeros((part.clusters, part.width)) for part in effects]
         self.covariances = [np.tile(np.eye(part.width), (part.clusters, 1, 1)) for part in effects]
@@ -52,8 +53,8 @@ class BernoulliBound:
 
     def logit(self, scaled):
         """Mean and standard deviation of each row's logit: `(rows,)` each."""
-        mean = self.x @ self.coefficients
-        variance = np.zeros(len(mean))
+        mean = self.x @ self.coefficients + self.known[0]
+        variance = np.zeros(len(mean)) + self.known[1]
         for part, own, covariance in zip(scaled, self.means, self.covariances, strict=True):
             mean += part.of_rows(own)
             variance += part.variance(covariance)
@@ -134,8 +135,12 @@ def expected_sigmoid(mean, scale):
 
 def expected_log_likelihood(y, mean, scale):
     """Mean of each row's log likelihood over N(mean, scale^2): `(rows,)`."""
-    turned = np.where(y == 1, mean, -mean)
-    return sum(weight * np.log(expit(turned + node * scale)) for node, weight in _nodes(scale))
+    return average_over_normal(log_expit, np.where(y == 1, mean, -mean), scale)
+
+
+def average_over_normal(function, mean, scale):
+    """Mean of function(e) over e ~ N(mean, scale^2): `(rows,)`."""
+    return sum(weight * function(mean + node * scale) for node, weight in _nodes(scale))
 
 
 def _nodes(scale):

@@ -3,12 +3,12 @@
 import math
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
 from fairmedl_lite import checks
+from fairmedl_lite.estimator.linear_bernoulli import average_over_normal, expected_log_likelihood
 from fairmedl_lite.estimator.summaries import LATENT_VARIANCE
-
-NODES = 32  # of the quadrature over a normal distribution
+from fairmedl_lite.tables import as_series
 
 
 class Binary:
@@ -31,6 +31,17 @@ class Binary:
             )
         return cls(classes, base_rate), outcome
 
+    def read(self, y):
+        """The outcome of other rows, perhaps of one class, as zeros and ones: `(rows,)`."""
+        y = as_series(y, "y")
+        unknown = ~y.isin(self.classes)
+        if unknown.any():
+            raise ValueError(
+                f"y must hold the classes of fit, {self.classes.tolist()}. Received: "
+                f"{int(unknown.sum())} others, such as {y[unknown].tolist()[0]!r}. Leave them out."
+            )
+        return (y == self.classes[1]).to_numpy("float64")
+
     def get_config(self):
         """What was learned, as a model file holds it."""
         return {"classes_": self.classes}
@@ -45,7 +56,9 @@ class Binary:
 
     def probability(self, link, scale):
         """Probability of the positive class, averaged over a normal spread of the logit."""
-        return _average_over_normal(expit, link, scale) if scale.any() else _sigmoid(link)
+        if not scale.any():
+            return _sigmoid(link)
+        return average_over_normal(expit, link.astype("float64"), scale)
 
     def draws(self, link, seed):
         """What an interval is of: the probability of the positive class. `(draws, rows)`."""
@@ -61,8 +74,7 @@ class Binary:
 
     def expected_log_likelihood(self, outcome, link, scale):
         """Mean of each row's log likelihood over the posterior of its effects: `(rows,)`."""
-        turned = np.where(outcome == 1, link, -link)
-        return _average_over_normal(log_expit, turned, scale)
+        return expected_log_likelihood(outcome, link.astype("float64"), scale)
 
 
 class Continuous:
@@ -78,6 +90,10 @@ class Continuous:
         """What is learned of `y`, and the standardised outcome: `(rows,)`."""
         values, centre, scale = checks.check_number(y, sample_weight)
         return cls(centre, scale), ((values - centre) / scale).astype("float32")
+
+    def read(self, y):
+        """The standardised outcome of other rows: `(rows,)`."""
+        return (checks.check_values(y, "y") - self.centre) / self.scale
 
     def get_config(self):
         """What was learned, as a model file holds it."""
@@ -108,22 +124,13 @@ class Continuous:
 
     def precision(self, link):
         """One over the residual variance of the standardised y: `(rows,)`."""
-        return np.full(len(link), (self.scale / self.residual_sd) ** 2)
+        return np.full(len(link), self.noise**-2)
 
     def expected_log_likelihood(self, outcome, link, scale):
         """Mean of each row's log likelihood over the posterior of its effects: `(rows,)`."""
-        residual = self.residual_sd / self.scale
         error = np.square(outcome - link, dtype="float64") + scale**2
-        return -0.5 * (error / residual**2 + math.log(2 * math.pi * self.residual_sd**2))
+        return -0.5 * (error / self.noise**2 + math.log(2 * math.pi * self.residual_variance()))
 
 
 def _sigmoid(logit):
     return expit(logit.astype("float64"))
-
-
-def _average_over_normal(function, mean, scale):
-    """Mean of function(e) over e ~ N(mean, scale^2), by Gauss-Hermite quadrature."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    mean = mean.astype("float64")
-    parts = zip(nodes, weights / weights.sum(), strict=True)
-    return sum(weight * function(mean + node * scale) for node, weight in parts)

@@ -38,7 +38,7 @@ def draw_effects(layer, design, ids, labels, *, unseen, membership=None, draws, 
 def _entities(layer, ids, labels, everyone):
     """Means and roots of all clusters that occur, and which of them each row belongs to."""
     new = ids < 0
-    known = np.arange(layer.num_clusters) if everyone else np.unique(ids[~new])
+    known = np.arange(layer.posterior_mean.shape[0]) if everyone else np.unique(ids[~new])
     mean, root = (np.asarray(part, "float64") for part in layer.posterior(known.astype("int32")))
     entity = np.searchsorted(known, ids)
     if everyone or not new.any():

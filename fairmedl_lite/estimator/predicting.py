@@ -8,7 +8,15 @@ from sklearn.utils.validation import check_is_fitted
 from fairmedl_lite import checks
 from fairmedl_lite.estimator import posterior
 from fairmedl_lite.estimator.encoding import as_table
-from fairmedl_lite.estimator.running import CHUNK, in_chunks, outputs, slope_features, with_ones
+from fairmedl_lite.estimator.running import (
+    CHUNK,
+    average_design,
+    in_chunks,
+    outputs,
+    slope_features,
+    with_ones,
+)
+from fairmedl_lite.estimator.summaries import posterior_table
 
 EFFECTS = ("fixed", "random", "mixed")
 UNSEEN = (None, "fixed", "prior", "predict", "shuffled")
@@ -38,23 +46,13 @@ class Predicting:
         """
         number = self._variable(variable, "cluster_effects")
         x, every_id = self._read(X, clusters, unseen=None)
-        layer, ids = self.model_.random_effects[number], every_id[number]
-        features = slope_features(self.model_, x)[number]
-        average = pd.DataFrame(features).groupby(ids).mean().to_numpy("float32")
-        present = np.unique(ids)
-        parts = layer(average, present), layer.posterior_scale(average, present)
-        mean, sd = (self.outcome_.scale * np.asarray(part, "float64")[:, 0] for part in parts)
-        half = norm.ppf((1 + level) / 2) * sd
-        return pd.DataFrame(
-            {
-                "cluster": list(self.rows_.index.labels.values())[number][present],
-                "rows": np.bincount(ids)[present],
-                "mean": mean,
-                "sd": sd,
-                "low": mean - half,
-                "high": mean + half,
-            }
-        )
+        ids, labels = every_id[number], list(self.rows_.index.labels.values())[number]
+        matrix = self.outcome_.scale * average_design(self.model_, x, ids, number)
+        layer, rows = self.model_.random_effects[number], np.bincount(ids)
+        table = posterior_table(layer, matrix, ["average"], labels, rows)
+        table = table.rename(columns={"n": "rows"})[["cluster", "rows", "mean", "sd"]]
+        half = norm.ppf((1 + level) / 2) * table["sd"]
+        return table.assign(low=table["mean"] - half, high=table["mean"] + half)
 
     def posterior_draws(self, X, *, clusters=None, unseen=None, draws=1000, seed=0) -> np.ndarray:
         """Draws of each row's prediction on the link scale; rows of one cluster share an effect.
@@ -135,8 +133,8 @@ class Predicting:
         """
         number = self._variable(variable, "membership")
         x, _ = self._read(X, clusters, unseen="predict")
-        labels = list(self.rows_.index.labels.values())[number]
         share = self._membership(x, number, "predict")
+        labels = list(self.rows_.index.labels.values())[number][: share.shape[1]]
         return pd.DataFrame(share, index=as_table(X).index, columns=labels)
 
     def _variable(self, variable, what):

@@ -76,6 +76,12 @@ class Rows:
             self._warn_of_twins(ids, self.labels(clusters))
         return x, ids
 
+    def extended(self, X, clusters):
+        """The same with the new clusters of other rows known. Arguments as in `read`."""
+        table = self.labels(clusters)
+        means = self.means.extended(as_table(X), table)
+        return Rows(self.index.extended(table), means, self.encoder)
+
     def _warn_of_twins(self, ids, table):
         """Warn of new labels that training rows had in another type or spelling."""
         for (variable, known), part in zip(self.index.labels.items(), ids, strict=True):

@@ -1,6 +1,7 @@
 """What a model makes of many rows, a chunk of them at a time."""
 
 import numpy as np
+import pandas as pd
 
 CHUNK = 8_192  # rows
 
@@ -26,6 +27,15 @@ def slope_features(model, x):
         in_chunks(lambda part, n=n: model.slope_features(model.activations(part))[n], x)
         for n in range(len(model.random_effects))
     ]
+
+
+def average_design(model, x, ids, number):
+    """What a cluster variable's effects stand on, averaged over the rows of each cluster here.
+
+    Array of shape `(clusters, 1, effects)`, in the order of the clusters' numbers.
+    """
+    features = pd.DataFrame(slope_features(model, x)[number])
+    return with_ones(features.groupby(ids).mean())[:, None]
 
 
 def posterior_variance(model, x, *ids):

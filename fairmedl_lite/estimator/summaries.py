@@ -25,27 +25,15 @@ def coefficient_map(encoder):
         maps intercept and coefficients; and a mask of the encoded columns (with the intercept)
         that stay when the first categories are left out.
     """
-    unit = np.eye(1 + len(encoder.feature_names))
-    names, rows, intercept, keep = [INTERCEPT], [], unit[0].copy(), np.ones(len(unit), bool)
-    position = 1
-    for name, learned in encoder.columns.items():
-        first, reference = unit[position], 0.0
-        if learned["kind"] == "number":
-            rows.append(first / learned["scale"])
-            intercept -= learned["mean"] * rows[-1]
-            names.append(name)
-        else:
-            reference, keep[position] = first, False
-            intercept += reference
-            others = learned["categories"][1:]
-            rows += [unit[position + 1 + number] - reference for number in range(len(others))]
-            names += [f"{name}_{value}" for value in others]
-        position += len(learned.get("categories", [None]))
-        if learned["missing"]:
-            rows.append(unit[position] - reference)
-            names.append(f"{name}_missing")
-            position += 1
-    return names, np.array([intercept, *rows]), keep
+    names, matrix = effect_map(encoder, range(len(encoder.feature_names)))
+    keep = np.ones(len(names), bool)
+    for _, learned, place in encoder.places():
+        if learned["kind"] == "category":
+            first = 1 + place.start
+            matrix[0] += matrix[first]
+            matrix[first + 1 : 1 + place.stop] -= matrix[first]
+            keep[first] = False
+    return [name for name, kept in zip(names, keep, strict=True) if kept], matrix[keep], keep
 
 
 def effect_map(encoder, columns):
@@ -53,24 +41,25 @@ def effect_map(encoder, columns):
 
     Names of the effects, `intercept` first, and array of shape `(effects, effects)`.
     """
-    spread = []
-    for learned in encoder.columns.values():
-        values = len(learned.get("categories", [None]))
-        spread += [(learned.get("mean", 0.0), learned.get("scale", 1.0))] * values
-        spread += [(0.0, 1.0)] * learned["missing"]
-    mean, scale = np.array([spread[column] for column in columns]).reshape(-1, 2).T
-    matrix = np.diag(np.concatenate([[1.0], 1 / scale]))
-    matrix[0, 1:] = -mean / scale
-    return [INTERCEPT, *(encoder.feature_names[column] for column in columns)], matrix
+    matrix = np.eye(1 + len(encoder.feature_names))
+    for _, learned, place in encoder.places():
+        if learned["kind"] == "number":
+            column = 1 + place.start
+            matrix[[0, column], column] = -learned["mean"], 1.0
+            matrix[:, column] /= learned["scale"]
+    shown = [0, *(1 + column for column in columns)]
+    names = [INTERCEPT, *encoder.feature_names]
+    return [names[column] for column in shown], matrix[np.ix_(shown, shown)]
 
 
 def posterior_table(layer, matrix, names, labels, rows):
-    """Posterior mean and standard deviation of each effect of each cluster.
+    """Posterior mean and standard deviation of each effect of each cluster that has rows.
 
     What is shown are combinations of the layer's effects: a matrix `(effects shown, effects)`, or
-    one such for each cluster. `rows` says how many training rows each cluster has.
+    one such for each cluster. `rows` says how many rows each cluster of the layer has.
     """
-    clusters = np.arange(layer.num_clusters, dtype="int32")
+    clusters = np.flatnonzero(rows).astype("int32")
+    labels, rows = (np.asarray(part)[clusters] for part in (labels, rows))
     mean, root = (np.asarray(part, "float64") for part in layer.posterior(clusters))
     mean = (matrix @ mean[:, :, None])[:, :, 0]  # (clusters, effects shown)
     sd = np.linalg.norm(matrix @ root, axis=-1)

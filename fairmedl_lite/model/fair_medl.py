@@ -38,6 +38,7 @@ class FairMEDL(keras.Model):
         num_rows: Number N. How many training rows the posterior is learned from, or the sum of
             their weights.
         num_clusters: Integers. How many clusters of each cluster variable are seen.
+        added_clusters: Integers. How many of each came after the fit; `()` for none.
         family: `"bernoulli"` (a 0/1 outcome, predictions are logits) or `"gaussian"` (a
             standardised outcome).
         group_counts: Integers. How many groups each sensitive attribute has.
@@ -80,6 +81,7 @@ class FairMEDL(keras.Model):
         *,
         num_rows: int,
         num_clusters,
+        added_clusters=(),
         family: str = "bernoulli",
         group_counts=(),
         base_rate: float = 0.5,
@@ -103,7 +105,9 @@ class FairMEDL(keras.Model):
         self.family = Gaussian(likelihoods) if family == "gaussian" else Bernoulli(base_rate)
         self.hidden_layers = hidden_layers(hidden, seed)
         self.fixed_head = dense(1, part_seed(seed, "fixed head"))
-        self.random_effects = _random_effects(num_clusters, random_effects, seed, full=not hidden)
+        self.random_effects = _random_effects(
+            num_clusters, added_clusters, random_effects, seed, full=not hidden or added_clusters
+        )
         self.cluster_adversary = cluster_adversary and ClusterAdversary(
             num_clusters, cluster_adversary, cluster_adversary_reads, seed
         )
@@ -233,20 +237,23 @@ class FairMEDL(keras.Model):
         return dict(self.settings)
 
 
-def _random_effects(num_clusters, kinds, seed, full):
+def _random_effects(num_clusters, added, kinds, seed, full):
     """One layer for each cluster variable; named slopes are correlated with the intercept.
 
-    The posterior of a linear model's slopes is full within a cluster, that of a network's is not.
+    The posterior of a linear model's slopes is full within a cluster, that of a network's is not,
+    but for clusters that came after the fit.
     """
     seeds = [part_seed(seed, f"random effects {number}") for number in range(len(kinds))]
+    added = added or (0,) * len(kinds)
     return [
         RandomEffects(
             count,
             correlated=kind not in ("slopes", "intercept"),
-            full=None if kind == "intercept" else full or None,
+            full=None if kind == "intercept" else bool(full) or None,
+            added=more,
             seed=start,
         )
-        for count, kind, start in zip(num_clusters, kinds, seeds, strict=False)
+        for count, more, kind, start in zip(num_clusters, added, kinds, seeds, strict=False)
     ]
 
 

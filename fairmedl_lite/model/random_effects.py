@@ -29,6 +29,7 @@ class RandomEffects(keras.layers.Layer):
             in the posterior too. For a few effects that mean something.
         full: Whether they have one in the posterior. `None`: if they are correlated.
         initial_scale: Float, above zero. Where the scales of the prior start.
+        added: Integer. How many clusters came after the fit: numbered after the others.
         seed: Integer. Seeds the draws.
 
     Call arguments:
@@ -48,7 +49,14 @@ class RandomEffects(keras.layers.Layer):
     """
 
     def __init__(
-        self, num_clusters, correlated=False, full=None, initial_scale=0.1, seed=None, **kwargs
+        self,
+        num_clusters,
+        correlated=False,
+        full=None,
+        initial_scale=0.1,
+        added=0,
+        seed=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if num_clusters < 2:
@@ -58,13 +66,13 @@ class RandomEffects(keras.layers.Layer):
         self.num_clusters = int(num_clusters)
         self.correlated = bool(correlated)
         self.full = self.correlated if full is None else bool(full)
-        self.initial_scale = float(initial_scale)
+        self.initial_scale, self.added = float(initial_scale), int(added)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, features_shape, clusters_shape=None):
         effects = features_shape[-1] + 1
-        table = (self.num_clusters, effects)
+        table = (self.num_clusters + self.added, effects)
         self._mean = self._add_table("mean", table)
         self._log_scale = self._add_table("log_scale", table, math.log(0.3))
         start = math.log(self.initial_scale)
@@ -80,12 +88,15 @@ class RandomEffects(keras.layers.Layer):
 
     @property
     def posterior_mean(self):
-        """m: `(clusters, effects)`, with a mean of zero over the clusters.
+        """m: `(clusters, effects)`, with a mean of zero over the clusters of the fit.
 
         At the likelihood's maximum it is zero. Stochastic steps would not find it: an intercept
         that rises while all effects fall changes the KL alone.
         """
-        return SPEED * (self._mean - ops.mean(self._mean, axis=0))
+        return SPEED * (self._mean - self._centre())
+
+    def _centre(self):
+        return ops.mean(self._mean[: self.num_clusters], axis=0)
 
     @property
     def posterior_log_scale(self):
@@ -180,6 +191,27 @@ class RandomEffects(keras.layers.Layer):
         if self.correlated:
             self._prior_lower.assign(np.tril(prior, -1) / SPEED)
 
+    def adopt(self, layer, mean, covariance):
+        """Take over a layer that lacks the last clusters, and a posterior of these.
+
+        Args:
+            layer: A built `RandomEffects` with the same effects.
+            mean: m of the last clusters, of shape `(clusters, effects)`.
+            covariance: L L' of them, of shape `(clusters, effects, effects)`.
+        """
+        root = np.linalg.cholesky(covariance)
+        mean = mean / SPEED + np.asarray(layer._centre())
+        log_scale = np.log(np.diagonal(root, axis1=1, axis2=2)) / SPEED
+        self._mean.assign(np.concatenate([np.asarray(layer._mean), mean]))
+        self._log_scale.assign(np.concatenate([np.asarray(layer._log_scale), log_scale]))
+        self._prior_log_scale.assign(layer._prior_log_scale)
+        if self.full:
+            own = np.zeros((layer._mean.shape[0], *root.shape[1:]))
+            own = np.asarray(layer._lower) if layer.full else own
+            self._lower.assign(np.concatenate([own, np.tril(root, -1) / SPEED]))
+        if self.correlated:
+            self._prior_lower.assign(layer._prior_lower)
+
     def _scaled_design(self, features):
         one = ops.ones((ops.shape(features)[0], 1), dtype=self.compute_dtype)
         design = ops.concatenate([one, features], axis=-1)
@@ -195,7 +227,7 @@ class RandomEffects(keras.layers.Layer):
 def _of_rows(table, clusters):
     """Each row's entry of a table over clusters; zero where the cluster is -1."""
     if len(clusters.shape) == 2:
-        return ops.tensordot(clusters, table, 1)
+        return ops.tensordot(clusters, table[: clusters.shape[1]], 1)
     known = ops.cast(clusters >= 0, table.dtype)
     known = ops.reshape(known, (-1, *(1 for _ in table.shape[1:])))
     return ops.take(table, ops.maximum(clusters, 0), axis=0) * known
