@@ -41,7 +41,7 @@ class Chances:
         if strange := set(rows.y.unique()) - set(classes):
             raise ValueError(
                 f"y must hold the classes that the model was fitted on, {classes}. Received: "
-                f"{sorted(strange, key=str)[:5]} besides. Name them as in fit."
+                f"{pd.Series(sorted(strange, key=str))[:5].tolist()} besides. Name them as in fit."
             )
         return (rows.y == classes[1]).to_numpy(int)
 

@@ -45,15 +45,16 @@ class ModelCard:
     @property
     def blanks(self) -> list[str]:
         """The sections that only the author can write, and has not written yet."""
-        return [section for section in BLANKS if self.words.get(section) is None]
+        return [section for section in BLANKS if _is_blank(self.words.get(section))]
 
     @property
     def text(self) -> str:
         """The card in Markdown."""
         computed = [(title, self._section(title)) for title in self.tables]
-        blanks = [(title, self.words.get(title, UNWRITTEN)) for title in BLANKS]
+        own = {title: UNWRITTEN if title in self.blanks else self.words[title] for title in BLANKS}
+        first, *last = own.items()
         more = [(title, text) for title, text in self.words.items() if title not in BLANKS]
-        sections = [blanks[0], *computed, *more, *blanks[1:]]
+        sections = [first, *computed, *more, *last]
         parts = [f"## {title}\n\n{_markdown(text)}" for title, text in sections]
         return "\n\n".join([f"# Model card: {self.name}", *parts]) + "\n"
 
@@ -133,6 +134,10 @@ def model_card(
     tables |= measured
     tables["Not measured"] = pd.DataFrame({"what": gaps(parts, measured["Groups"])})
     return ModelCard(seen.name, tables, CAPTIONS | _captions(threshold), dict(words or {}))
+
+
+def _is_blank(text):
+    return text is None or (isinstance(text, str) and not text.strip())
 
 
 def _kind(model, threshold, seed):
