@@ -46,6 +46,7 @@ _HOME = {
         "membership_report",
         "new_cluster_report",
     ],
+    "evaluation.model_card": ["model_card"],
     "evaluation.peers": ["FairlearnAdversary", "GPBoost"],
     "evaluation.baselines": ["Reweighing", "ThresholdPostProcessing"],
     "plots": [

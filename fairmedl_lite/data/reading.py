@@ -196,8 +196,9 @@ def download(fetch, name, **options):
         return fetch(as_frame=True, **options)
     except OSError as error:
         raise OSError(
-            f"The download failed: {error}. Try again later, or put {name} in a folder and name "
-            "the folder in the environment variable FAIRMEDL_DATA."
+            f"The download failed: it needs the network and a home folder. Received: "
+            f"{error}. Try again later, or put {name} in a folder and name the folder in the "
+            "environment variable FAIRMEDL_DATA."
         ) from error
 
 

@@ -95,10 +95,13 @@ class Saving:
 def write(path, description, weights):
     """Write a model file: what JSON can hold and DataFrames, and lists of arrays by name."""
     text = json.dumps({"format": FILE_FORMAT, **description}, default=_to_json)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("model.json", text)
-        for name, arrays in weights.items():
-            file.writestr(f"{name}.npz", _pack(arrays))
+    try:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("model.json", text)
+            for name, arrays in weights.items():
+                file.writestr(f"{name}.npz", _pack(arrays))
+    except OSError as error:
+        raise type(error)(f"path must be writable. Received: {error}. Name another.") from error
 
 
 def read(path, restore):

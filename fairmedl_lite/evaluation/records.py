@@ -3,6 +3,7 @@
 import json
 import os
 import zlib
+from contextlib import contextmanager
 
 try:
     import fcntl
@@ -21,13 +22,15 @@ class Records:
 
     Raises:
         ValueError: If another run holds the file, or it is no file of fits.
+        OSError: If it cannot be written.
     """
 
     def __init__(self, path):
         self.path = path
 
     def __enter__(self):
-        self.file = self.path.open("a+b")
+        with _writing():
+            self.file = self.path.open("a+b")
         try:
             _lock(self.file)
         except BlockingIOError:
@@ -46,9 +49,10 @@ class Records:
                 and `settings`.
         """
         text = json.dumps(record).encode("ascii")
-        self.file.write(text[:-1] + CHECKSUM + _checksum(text) + b'"}\n')
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        with _writing():
+            self.file.write(text[:-1] + CHECKSUM + _checksum(text) + b'"}\n')
+            self.file.flush()
+            os.fsync(self.file.fileno())
 
     def read(self, fits):
         """Read the records; the start of a line that was cut off is removed from the file.
@@ -94,6 +98,17 @@ class Records:
             "output must be a new file, or hold fits of the same models, data and seeds. "
             f"Received: {str(self.path)!r}, {found}. {advice}"
         )
+
+
+@contextmanager
+def _writing():
+    """Within it, what the system says against writing the file becomes a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(
+            f"output must be writable. Received: {error}. Name a file in a folder of your own."
+        ) from error
 
 
 def _checksum(text):

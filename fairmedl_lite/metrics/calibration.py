@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from fairmedl_lite import tables
+from fairmedl_lite.metrics.groups import relative_weights
 from fairmedl_lite.metrics.performance import check_scores
 
 
@@ -16,6 +17,7 @@ def group_calibration_report(
     *,
     sensitive_features: pd.DataFrame | pd.Series,
     bins: int = 10,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How far probabilities lie from what is observed: one row per attribute and group.
 
@@ -24,6 +26,7 @@ def group_calibration_report(
         y_score: Array of shape `(rows,)`. Probabilities of the positive class.
         sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
         bins: Integer. Bins of equal width between 0 and 1, for the calibration error.
+        sample_weight: As in `group_report`. All figures are then weighted.
 
     Returns:
         DataFrame with `attribute`, `group` and
@@ -34,7 +37,7 @@ def group_calibration_report(
           2015). 0 is best;
         - `noise_floor`: about what it would be by sampling alone, were each score the row's true
           probability. Small groups have a higher one;
-        - `cases`, the rows of the group.
+        - `cases`, the rows of the group, of weighted ones as in `group_report`.
 
     Raises:
         ValueError: If lengths differ, a value is missing, y has other values than 0 and 1, a score
@@ -49,29 +52,33 @@ def group_calibration_report(
         0     f         0.5            0.5         0.0                0.0
         1     m         0.9            0.5         0.4                0.4
     """
-    y_true, y_score = check_scores(y_true, y_score, sensitive_features=sensitive_features)
+    parts = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    y_true, y_score = check_scores(y_true, y_score, **parts)
     _check_probabilities(y_score, bins)
     number = np.minimum((bins * y_score).astype(int), bins - 1)
-    values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number})
+    weights = np.ones(len(y_true)) if sample_weight is None else relative_weights(sample_weight)
+    values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number, "weight": weights})
+    values = values[weights > 0]
     rows = []
     for attribute, groups in tables.check_attributes(sensitive_features).items():
-        for group, part in values.groupby(groups):
+        for group, part in values.groupby(groups.loc[values.index]):
             rows.append({"attribute": attribute, "group": group, **_calibration(part)})
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table if sample_weight is not None else table.astype({"cases": int})
 
 
 def _calibration(rows):
-    gap, score = rows["score"] - rows["y"], rows["score"]
-    variance = (score * (1 - score)).groupby(rows["bin"]).sum()
-    # The mean absolute value of a normal number is its standard deviation times this root.
-    floor = np.sqrt(2 / np.pi) * np.sqrt(variance).sum() / len(rows)
+    score, weight = rows["score"], rows["weight"] / rows["weight"].sum()
+    gap = weight * (score - rows["y"])
+    variance = (weight**2 * score * (1 - score)).groupby(rows["bin"]).sum()
     return {
-        "mean_score": score.mean(),
-        "observed_rate": rows["y"].mean(),
-        "difference": gap.mean(),
-        "calibration_error": gap.groupby(rows["bin"]).sum().abs().sum() / len(rows),
-        "noise_floor": floor,
-        "cases": len(rows),
+        "mean_score": weight @ score,
+        "observed_rate": weight @ rows["y"],
+        "difference": gap.sum(),
+        "calibration_error": gap.groupby(rows["bin"]).sum().abs().sum(),
+        # The mean absolute value of a normal number is its standard deviation times this root.
+        "noise_floor": np.sqrt(2 / np.pi) * np.sqrt(variance).sum(),
+        "cases": np.round(1 / np.sum(weight**2), 6),
     }
 
 

@@ -71,3 +71,24 @@ def test_scores_that_cannot_be_calibrated_are_refused(settings, message):
     good = {"y_true": [1, 0], "y_score": [0.5, 0.5], "sensitive_features": pd.Series(["a", "b"])}
     with pytest.raises(ValueError, match=message):
         group_calibration_report(**good | settings)
+
+
+def test_whole_weights_are_copies_and_their_scale_does_not_matter():
+    weights = np.array([2, 1, 3, 1, 2, 4])
+    copies = np.repeat(np.arange(len(Y)), weights)
+    options = {"bins": 4, "sensitive_features": SEX}
+    report = group_calibration_report(Y, SCORE, sample_weight=weights, **options)
+    scaled = group_calibration_report(Y, SCORE, sample_weight=50.0 * weights, **options)
+    pd.testing.assert_frame_equal(report, scaled)
+    options["sensitive_features"] = SEX.iloc[copies].reset_index(drop=True)
+    copied = group_calibration_report(Y[copies], SCORE[copies], **options)
+    same = ["mean_score", "observed_rate", "difference", "calibration_error"]
+    pd.testing.assert_frame_equal(report[same], copied[same])
+    assert report["cases"].tolist() == pytest.approx([81 / 19, 1])  # (sum w)^2 / sum w^2
+
+
+def test_rows_of_no_weight_are_left_out():
+    weights = np.array([1, 1, 1, 1, 0, 0])
+    report = group_calibration_report(Y, SCORE, sensitive_features=SEX, sample_weight=weights)
+    without = group_calibration_report(Y[:4], SCORE[:4], sensitive_features=SEX[:4])
+    pd.testing.assert_frame_equal(report, without, check_dtype=False)
