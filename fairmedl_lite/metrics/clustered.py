@@ -2,7 +2,8 @@
 
 A mean is a ratio of sums over clusters, sum w y / sum w, and the clusters are what was sampled. Its
 variance is that of the jackknife: leave out one cluster after the other, and see how far the mean
-moves. Of those tried it is the one whose intervals held the truth most evenly from 14 clusters (`study/experiments/group_coverage.py`).
+moves. Of those tried it is the one whose intervals held the truth most evenly from 14 clusters on
+(`study/experiments/group_coverage.py`).
 """
 
 from itertools import combinations

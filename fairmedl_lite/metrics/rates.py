@@ -204,8 +204,9 @@ def regression_fairness_report(
 
     Returns:
         DataFrame with the columns of `fairness_report`. `noise_floor` is the root of the mean
-        squared standard error of the groups, with clusters of that between groups. The worst group has the highest MSE, the lowest mean
-        prediction, or the mean residual farthest from 0. A group counts if it has 20 rows.
+        squared standard error of the groups, with clusters of that between groups. The worst
+        group has the highest MSE, the lowest mean prediction, or the mean residual farthest from
+        0. A group counts if it has 20 rows.
 
     Raises:
         ValueError: As `regression_group_report`.
