@@ -10,8 +10,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
-from scipy.stats import t
+from scipy.special import expit, logit, stdtrit
 
 from fairmedl_lite import tables
 
@@ -168,7 +167,7 @@ def interval_of_mean(mean, se, freedom, *, is_share):
         freedom: The degrees of freedom of the t distribution.
         is_share: Whether the mean lies between 0 and 1, as that of 0/1 values does.
     """
-    half = t.ppf(LEVEL, freedom) * se
+    half = stdtrit(freedom, LEVEL) * se
     if not is_share:
         return mean - half, mean + half
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -53,7 +53,7 @@ def _spread(metric, rates):
     return {
         "sd": sd,
         "noise_floor": np.sqrt(noise),
-        "sd_noise_removed": np.sqrt(max(0.0, sd**2 - noise)),
+        "sd_noise_removed": np.sqrt(np.maximum(0.0, sd**2 - noise)),
         "largest_difference": rate.max() - rate.min(),
         "worst_group": worst["group"],
         "worst_rate": worst["rate"],
