@@ -3,12 +3,12 @@
     python -m study.experiments.group_floors
 
 The exact mixed logistic regression (a random intercept of the occupation) is fitted to the study's
-splits of seeds 0-4, or 0-2, and measured at Youden's threshold of its validation rows, on test rows of the
-occupations it knows and on those of held-out ones. The mean over seeds is told of the SD over
-groups of TPR and FPR, its noise floor with rows taken as independent and with clusters, what stays
-of the SD with each taken off, and the largest design effect of a group's own rate and between
-groups. `unknown` counts the seeds where a group with 20 cases lies in one occupation alone: there
-is no floor by clusters then, and they are in no mean.
+splits, of seeds 0-4 for Adult and 0-2 for ACS. It is measured at Youden's threshold of its
+validation rows, on test rows of the occupations it knows and on those of held-out ones. The mean
+over seeds is told of the SD over groups of TPR and FPR, its noise floor with rows taken as
+independent and with clusters, what stays of the SD with each taken off, and the largest design
+effect of a group's own rate and between groups. `unknown` counts the seeds where a group with 20
+cases lies in one occupation alone: there is no floor by clusters then, and they are in no mean.
 The table goes to results/group_floors.csv.
 """
 
