@@ -31,6 +31,7 @@ _HOME = {
         "regression_fairness_report",
         "regression_group_report",
     ],
+    "metrics.differences": ["group_differences"],
     "metrics.groups": ["intersections"],
     "metrics.spread": ["spread_report"],
     "metrics.random_effect": ["random_effect_rates", "random_effect_spread"],

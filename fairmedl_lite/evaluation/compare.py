@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import joblib
@@ -26,6 +26,10 @@ from fairmedl_lite.evaluation.plan import Fit, Plan, hash_data
 from fairmedl_lite.evaluation.records import Records
 from fairmedl_lite.metrics.performance import youden_threshold
 
+INDEPENDENT = (
+    "Noise floors and random effects of the group take rows as independent. The rows come in "
+    "clusters: pass independent='clusters'."
+)
 FIGURE = ["part", "effects", "threshold", "metric", "attribute", "group", "value"]
 ONE_AT_A_TIME = threading.Lock()  # fits of one process share seeds and compiled graphs
 ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -41,6 +45,7 @@ def compare(
     rows: str = "test",
     unseen: str | None = "fixed",
     measure: Callable = figures.measure,
+    independent: str = "rows",
     swap_rows: int = 1000,
     output: str | Path | None = None,
     jobs: int = 2,
@@ -75,6 +80,9 @@ def compare(
             `predict_proba`.
         measure: Function of `(rows, score, decisions)`, as `fairmedl_lite.evaluation.figures`
             has it.
+        independent: `"rows"` or `"clusters"`: what the noise floors, and the random effects of the
+            group, take as independent. By rows they are too low or too high wherever rows of one
+            cluster are alike. `"clusters"` is passed to `measure`.
         swap_rows: Integer. How many rows, drawn by the seed, the attribute swaps are taken over;
             0 leaves them out.
         output: Path. Each fit is added to this file when it is done. The same call goes on
@@ -89,7 +97,8 @@ def compare(
         `part` (`seen`, `unseen` or `validation`), `effects`, `threshold`, `metric`, `attribute`,
         `group` and `value`; and of its fit `test_to_train`, what `interval` takes as its ratio:
         rows measured over rows trained on, of unseen clusters clusters over clusters; `seconds`;
-        and `error`. A fit that failed is one row, of metric `error` with its reason.
+        and `error`. A fit that failed is one row, of metric `error` with its reason. Where rows
+        were taken as independent, `attrs["note"]` says so.
 
     Raises:
         ValueError: If `output` holds fits of other settings, code, data, models or seeds, is
@@ -104,12 +113,15 @@ def compare(
         [['NNet', 'seen', 'mixed'], ['NNet', 'unseen', 'mixed']]
     """
     checks.check_choice("rows", rows, ("test", "validation"))
+    checks.check_choice("independent", independent, ("rows", "clusters"))
     if data.task == "classification" and set(data.y.unique()) != {0, 1}:
         raise ValueError(
             f"y of a classification must hold 0 and 1. Received: {data.y.unique()[:5].tolist()}. "
             "Compare it with the positive class first."
         )
     encoder = TableEncoder().fit(data.x) if any(map(_has_ours, models.values())) else None
+    if independent == "clusters":
+        measure = partial(measure, independent=independent)
     plan = Plan(keep_together, rows, unseen, measure, swap_rows, encoder)
     shared = {"data": hash_data(data, keep_together), "measures": plan.hash()}
     fits = {
@@ -129,7 +141,9 @@ def compare(
             if file:
                 file.append(record)
     _warn_of_failures(records)
-    return pd.concat([_table(records[key]) for key in fits], ignore_index=True)
+    table = pd.concat([_table(records[key]) for key in fits], ignore_index=True)
+    table.attrs["note"] = INDEPENDENT if independent == "rows" else ""
+    return table
 
 
 def _run(data, plan, fit):

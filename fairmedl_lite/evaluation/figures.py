@@ -35,7 +35,7 @@ class Measured(NamedTuple):
     group: str = ""
 
 
-def measure(rows, score, decisions):
+def measure(rows, score, decisions, independent="rows"):
     """All figures of one kind of prediction on some rows.
 
     Args:
@@ -44,6 +44,8 @@ def measure(rows, score, decisions):
             number.
         decisions: Dictionary of a threshold's name to a 0/1 array of shape `(rows,)`; empty for
             a regression.
+        independent: `"rows"`; or `"clusters"`, and what is noise between groups, and taken off, is
+            what the jackknife over clusters finds, as in `group_report`.
 
     Returns:
         List of `Measured`:
@@ -55,11 +57,12 @@ def measure(rows, score, decisions):
           `fairness_report`, and `..._sd_random_effect`, the `sd_rate` of `random_effect_spread`;
         - `disparity_within`, `disparity_between`, `disparity_total` of each group, as in
           `disparity_split`, at the rows' own positive rate.
-        If the rows have weights, so have all but the disparities.
+        If the rows have weights, so have all.
     """
-    figures = _of_scores(rows, score)
+    clusters = rows.clusters if independent == "clusters" else None
+    figures = _of_scores(rows, score, clusters)
     for threshold, decision in decisions.items():
-        found = _of_decisions(rows, decision)
+        found = _of_decisions(rows, decision, clusters)
         figures += [figure._replace(threshold=threshold) for figure in found]
     return figures + _disparities(rows, score)
 
@@ -79,31 +82,32 @@ def measure_swaps(model, rows, *, most, seed, **predict):
     """
     if len(rows) > most:
         rows = rows.take(np.random.default_rng(seed).choice(len(rows), most, replace=False))
-    figures = []
+    figures, weights = [], rows.weights
     for attribute, swap in rows.swaps.items():
-        groups, options = rows.sensitive[attribute], {"clusters": rows.clusters, **predict}
-        report = attribute_swap(
-            model, rows.x, swap.column, swap.values, groups=groups, linked=swap.linked, **options
-        )
+        options = {"clusters": rows.clusters, "sample_weight": weights, **predict}
+        options |= {"groups": rows.sensitive[attribute], "linked": swap.linked}
+        report = attribute_swap(model, rows.x, swap.column, swap.values, **options)
         figures.append(Measured("attribute_swap", report["change"], attribute=attribute))
     return figures
 
 
-def _of_scores(rows, score):
+def _of_scores(rows, score, clusters):
     if rows.task == "classification":
         return [Measured("auroc", roc_auc_score(rows.y, score, sample_weight=rows.weights))]
     options = {"sample_weight": rows.weights}
     report = regression_report(rows.y, score, **options)
-    rates = regression_group_report(rows.y, score, sensitive_features=rows.sensitive, **options)
+    options |= {"sensitive_features": rows.sensitive, "clusters": clusters}
+    rates = regression_group_report(rows.y, score, **options)
     return [Measured(*figure) for figure in report.items()] + _of_groups(rates)
 
 
-def _of_decisions(rows, decision):
+def _of_decisions(rows, decision, clusters):
     decision = np.asarray(decision, dtype="float64")
     options = {"threshold": 0.5, "sample_weight": rows.weights}
     report = performance_report(rows.y, decision, **options).drop("auroc")
     report["positive_rate"] = np.average(decision, weights=rows.weights)
-    rates = group_report(rows.y, decision, sensitive_features=rows.sensitive, **options)
+    options |= {"sensitive_features": rows.sensitive, "clusters": clusters}
+    rates = group_report(rows.y, decision, **options)
     return [Measured(*figure) for figure in report.items()] + _of_groups(rates)
 
 
@@ -124,11 +128,13 @@ def _of_groups(rates):
 
 def _disparities(rows, score):
     compared = rows.sensitive.loc[:, rows.sensitive.nunique() > 1]
+    rate = np.average(rows.y, weights=rows.weights)
     table = disparity_split(
         {"": score},
         clusters=rows.first_clusters,
         sensitive_features=compared,
-        positive_rate=rows.y.mean() if rows.task == "classification" else None,
+        positive_rate=rate if rows.task == "classification" else None,
+        sample_weight=rows.weights,
     )
     return [
         Measured(f"disparity_{name}", row[name], attribute=row["attribute"], group=row["group"])

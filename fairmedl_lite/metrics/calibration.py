@@ -7,8 +7,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from fairmedl_lite import tables
-from fairmedl_lite.metrics.groups import relative_weights
+from fairmedl_lite.metrics.groups import INDEPENDENT, group_means, relative_weights
 from fairmedl_lite.metrics.performance import check_scores
+
+CLUSTERED = ["se", "clusters", "df", "difference_low", "difference_high", "design_effect"]
 
 
 def group_calibration_report(
@@ -17,6 +19,7 @@ def group_calibration_report(
     *,
     sensitive_features: pd.DataFrame | pd.Series,
     bins: int = 10,
+    clusters: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How far probabilities lie from what is observed: one row per attribute and group.
@@ -26,7 +29,8 @@ def group_calibration_report(
         y_score: Array of shape `(rows,)`. Probabilities of the positive class.
         sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
         bins: Integer. Bins of equal width between 0 and 1, for the calibration error.
-        sample_weight: As in `group_report`. All figures are then weighted.
+        clusters: As in `group_report`.
+        sample_weight: As in `group_report`.
 
     Returns:
         DataFrame with `attribute`, `group` and
@@ -38,6 +42,11 @@ def group_calibration_report(
         - `noise_floor`: about what it would be by sampling alone, were each score the row's true
           probability. Small groups have a higher one;
         - `cases`, the rows of the group, of weighted ones as in `group_report`.
+        With clusters also `se`, `clusters`, `df`, `difference_low` and `difference_high` (the 95 %
+        interval) and `design_effect`, all of the difference and as in `group_report`. A bin's part
+        of the noise floor is then larger by the root of Kish's 1 + (m - 1) icc, with m the
+        rows that a row finds in its cluster and bin, and icc the intra-cluster correlation that the
+        group's design effect speaks of; it is missing where a group lies in one cluster.
 
     Raises:
         ValueError: If lengths differ, a value is missing, y has other values than 0 and 1, a score
@@ -52,34 +61,61 @@ def group_calibration_report(
         0     f         0.5            0.5         0.0                0.0
         1     m         0.9            0.5         0.4                0.4
     """
-    parts = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
-    y_true, y_score = check_scores(y_true, y_score, **parts)
+    rows = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    rows["clusters"] = clusters
+    y_true, y_score = check_scores(y_true, y_score, **rows)
     _check_probabilities(y_score, bins)
+    means = group_means({"difference": y_score - y_true}, **rows).set_index(["attribute", "group"])
     number = np.minimum((bins * y_score).astype(int), bins - 1)
-    weights = np.ones(len(y_true)) if sample_weight is None else relative_weights(sample_weight)
-    values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number, "weight": weights})
-    values = values[weights > 0]
-    rows = []
+    values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number})
+    values["weight"] = 1.0 if sample_weight is None else relative_weights(sample_weight)
+    if clusters is not None:
+        labels = pd.DataFrame(clusters)
+        values["cluster"] = labels.groupby(list(labels), sort=False).ngroup().to_numpy()
+    found = []
     for attribute, groups in tables.check_attributes(sensitive_features).items():
-        for group, part in values.groupby(groups.loc[values.index]):
-            rows.append({"attribute": attribute, "group": group, **_calibration(part)})
-    table = pd.DataFrame(rows)
-    return table if sample_weight is not None else table.astype({"cases": int})
+        for group, part in values[values["weight"] > 0].groupby(groups):
+            mean = means.loc[(attribute, group)]
+            found.append({"attribute": attribute, "group": group, **_calibration(part, mean)})
+    report = pd.DataFrame(found)
+    report.attrs["note"] = INDEPENDENT if clusters is None else ""
+    return report
 
 
-def _calibration(rows):
-    score, weight = rows["score"], rows["weight"] / rows["weight"].sum()
+def _calibration(rows, mean):
+    """The figures of one group, with its mean difference as `group_means` found it."""
+    weight, score = rows["weight"], rows["score"]
     gap = weight * (score - rows["y"])
     variance = (weight**2 * score * (1 - score)).groupby(rows["bin"]).sum()
-    return {
-        "mean_score": weight @ score,
-        "observed_rate": weight @ rows["y"],
-        "difference": gap.sum(),
-        "calibration_error": gap.groupby(rows["bin"]).sum().abs().sum(),
-        # The mean absolute value of a normal number is its standard deviation times this root.
-        "noise_floor": np.sqrt(2 / np.pi) * np.sqrt(variance).sum(),
-        "cases": np.round(1 / np.sum(weight**2), 6),
+    if "cluster" in rows:
+        variance = variance * _design_effects(rows, mean["design_effect"])
+    # The mean absolute value of a normal number is its standard deviation times this root.
+    floor = np.sqrt(2 / np.pi) * np.sqrt(variance).sum(skipna=False) / weight.sum()
+    figures = {
+        "mean_score": np.average(score, weights=weight),
+        "observed_rate": np.average(rows["y"], weights=weight),
+        "difference": gap.sum() / weight.sum(),
+        "calibration_error": gap.groupby(rows["bin"]).sum().abs().sum() / weight.sum(),
+        "noise_floor": floor,
+        "cases": mean["cases"],
     }
+    if "cluster" in rows:
+        names = {"rate_low": "difference_low", "rate_high": "difference_high"}
+        figures |= mean.rename(names)[CLUSTERED].to_dict()
+    return figures
+
+
+def _design_effects(rows, design_effect):
+    """That of each bin, by Kish's formula and the group's intra-cluster correlation."""
+    whole = _mates(rows)
+    correlation = (design_effect - 1) / (whole - 1) if whole > 1 else 0.0
+    correlation = np.clip(correlation, 0, 1)
+    return 1 + correlation * (rows.groupby("bin")[["cluster", "weight"]].apply(_mates) - 1)
+
+
+def _mates(rows):
+    """How many rows a row finds in its cluster, itself among them: Kish's m."""
+    return (rows.groupby("cluster")["weight"].sum() ** 2).sum() / (rows["weight"] ** 2).sum()
 
 
 def _check_probabilities(y_score, bins):

@@ -1,16 +1,19 @@
 """How much of a disparity lies within clusters, and how much between them."""
 
-import math
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from fairmedl_lite import checks, tables
+from fairmedl_lite.metrics.groups import relative_weights
 
 
 def kitagawa_decomposition(
-    decision: ArrayLike, *, clusters: ArrayLike, is_first: ArrayLike
+    decision: ArrayLike,
+    *,
+    clusters: ArrayLike,
+    is_first: ArrayLike,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.Series:
     """Split the difference in rate between two groups into within and between clusters.
 
@@ -23,6 +26,7 @@ def kitagawa_decomposition(
             mean then stands for the rate.
         clusters: Series of shape `(rows,)`.
         is_first: Boolean array of shape `(rows,)`: whether a row is of the first group.
+        sample_weight: Array of shape `(rows,)`, zero or more. Rates and shares are then weighted.
 
     Returns:
         Series with `within`, `between` and their sum `total`: the first group's rate minus the
@@ -38,16 +42,22 @@ def kitagawa_decomposition(
         >>> kitagawa_decomposition(hired, clusters=firm, is_first=is_man).round(2).to_dict()
         {'within': 0.0, 'between': 0.33, 'total': 0.33}
     """
-    tables.check_rows(decision=decision, clusters=clusters, is_first=is_first)
+    parts = {"decision": decision, "clusters": clusters, "is_first": is_first}
+    tables.check_rows(**parts, sample_weight=sample_weight)
+    weight = 1.0 if sample_weight is None else relative_weights(sample_weight)
     table = pd.DataFrame(
         {
             "decision": checks.check_values(decision, "decision"),
             "cluster": tables.check_labels(clusters, "clusters"),
             "first": _check_flags(is_first),
+            "weight": weight,
         }
     )
-    grouped = table.groupby(["cluster", "first"])["decision"]
-    rate, share = grouped.mean().unstack(), grouped.size().unstack(fill_value=0)
+    table = table[table["weight"] > 0]
+    weighted = table.assign(decision=table["decision"] * table["weight"])
+    sums = weighted.groupby(["cluster", "first"])[["decision", "weight"]].sum()
+    rate = (sums["decision"] / sums["weight"]).unstack()
+    share = sums["weight"].unstack(fill_value=0)
     rate = rate.fillna({True: rate[False], False: rate[True]})  # of a cluster of one group
     share = share / share.sum()
     within = (share.mean(axis=1) * (rate[True] - rate[False])).sum()
@@ -61,6 +71,7 @@ def disparity_split(
     clusters: ArrayLike,
     sensitive_features: pd.DataFrame | pd.Series,
     positive_rate: float | None,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Each group's disparity within and between clusters, for several predictions alike.
 
@@ -76,6 +87,7 @@ def disparity_split(
         sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
         positive_rate: Float in (0, 1). `None` takes the scores as they are, as for a continuous
             outcome.
+        sample_weight: As in `kitagawa_decomposition`; the share of rows is then one of weight.
 
     Returns:
         DataFrame with `effects` (the name), `attribute`, `group`, and the parts of
@@ -99,15 +111,19 @@ def disparity_split(
     """
     if positive_rate is not None and not 0 < positive_rate < 1:
         raise ValueError(f"positive_rate must lie in (0, 1). Received: {positive_rate!r}.")
-    tables.check_rows(clusters=clusters, sensitive_features=sensitive_features, **scores)
+    rows = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    tables.check_rows(clusters=clusters, **rows, **scores)
     groups, codes = tables.check_groups(sensitive_features)
     clusters = pd.factorize(tables.check_labels(clusters, "clusters"))[0]  # faster than labels
+    weight = np.ones(len(codes)) if sample_weight is None else relative_weights(sample_weight)
     rows = []
     for effects, score in scores.items():
-        decision = _highest(checks.check_values(score, f"scores[{effects!r}]"), positive_rate)
+        score = checks.check_values(score, f"scores[{effects!r}]")
+        decision = _highest(score, positive_rate, weight)
         for attribute, code in zip(groups, codes.T, strict=True):
             for number, group in enumerate(groups[attribute]):
-                parts = kitagawa_decomposition(decision, clusters=clusters, is_first=code == number)
+                options = {"is_first": code == number, "sample_weight": weight}
+                parts = kitagawa_decomposition(decision, clusters=clusters, **options)
                 rows.append({"effects": effects, "attribute": attribute, "group": group, **parts})
     return pd.DataFrame(rows)
 
@@ -124,11 +140,13 @@ def _check_flags(is_first):
     return flags.astype(bool)
 
 
-def _highest(score, positive_rate):
+def _highest(score, positive_rate, weight):
     """One for the highest scores, a fraction at the threshold: their mean is the rate."""
     if positive_rate is None:
         return score
-    wanted = positive_rate * len(score)
-    threshold = np.sort(score)[-math.ceil(wanted)]
+    wanted = positive_rate * weight.sum()
+    order = np.argsort(-score, kind="stable")
+    reached = np.cumsum(weight[order]) >= wanted * (1 - 1e-12)
+    threshold = score[order[np.argmax(reached)]]
     above, at = score > threshold, score == threshold
-    return above + at * (wanted - above.sum()) / at.sum()
+    return above + at * (wanted - above @ weight) / (at @ weight)

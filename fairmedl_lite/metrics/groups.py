@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from fairmedl_lite import checks, tables
+from fairmedl_lite.metrics.clustered import add_clusters
 
 JOINT = " / "
+INDEPENDENT = "Rows are taken as independent. Of rows that come in clusters, pass clusters=."
 
 
 def intersections(
@@ -61,7 +63,7 @@ def relative_weights(sample_weight):
     return checks.check_weights(weights / max(np.abs(weights).mean(), np.finfo(float).tiny))
 
 
-def group_means(values, sensitive_features, sample_weight=None):
+def group_means(values, sensitive_features, sample_weight=None, clusters=None):
     """Mean of each value in each group: one row per attribute, metric and group.
 
     Args:
@@ -69,11 +71,13 @@ def group_means(values, sensitive_features, sample_weight=None):
             case of the metric.
         sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
         sample_weight: Array of shape `(rows,)`, or `None`.
+        clusters: Labels of shape `(rows,)`, DataFrame of shape `(rows, variables)`, or `None`.
 
     Returns:
         DataFrame with `attribute`, `metric`, `group`, `rate` (the mean; missing where the group
         has no case), `se` (its standard error; missing under two cases) and `cases`: how many,
-        or of weighted ones the number of equal weights that would know as much (Kish 1965).
+        or of weighted ones the number of equal weights that would know as much (Kish 1965). With
+        clusters the columns that `add_clusters` adds; without, a note in its `attrs`.
 
     Raises:
         ValueError: If a group or a weight is missing.
@@ -83,9 +87,15 @@ def group_means(values, sensitive_features, sample_weight=None):
     for attribute, groups in tables.check_attributes(sensitive_features).items():
         columns = means(values, groups, sample_weight)
         part = pd.DataFrame({name: column.unstack() for name, column in columns.items()})
-        parts.append(part.rename_axis(["metric", "group"]).reset_index())
-        parts[-1].insert(0, "attribute", attribute)
-    return pd.concat(parts, ignore_index=True)
+        part = part.rename_axis(["metric", "group"]).reset_index()
+        if clusters is not None:
+            weights = relative_weights(sample_weight)
+            part = add_clusters(part, values, groups, clusters, weights)
+        part.insert(0, "attribute", attribute)
+        parts.append(part)
+    report = pd.concat(parts, ignore_index=True)
+    report.attrs["note"] = INDEPENDENT if clusters is None else ""
+    return report
 
 
 def _means(values, groups, _):

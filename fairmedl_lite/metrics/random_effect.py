@@ -7,6 +7,7 @@ from scipy.special import expit, logsumexp
 from scipy.stats import chi2, norm
 
 from fairmedl_lite.metrics.groups import by_metric
+from fairmedl_lite.metrics.spread import are_shares, sampling_variance
 
 DROP = chi2.ppf(0.95, df=1) / 2  # of the log likelihood, at the ends of the 95 % interval
 LARGEST = 10.0  # sd tried, in logits; of a continuous metric in sds of the groups' values
@@ -33,6 +34,10 @@ def random_effect_spread(report: pd.DataFrame) -> pd.DataFrame:
     95 % interval holds the truth too seldom: of two to four groups about 80 % of the time, where
     noise is about as large. With two groups, such as the sexes, the sd is half their distance once
     noise is taken off, as the SD is.
+
+    Of a report that was given the clusters, a group counts for as many independent cases as would
+    tell it from the other groups as well: `cases / design_effect_between`. A group that lies in one
+    cluster is then left out, for nothing tells what it varies by.
 
     Args:
         report: What `group_report` or `regression_group_report` returned.
@@ -65,7 +70,9 @@ def random_effect_spread(report: pd.DataFrame) -> pd.DataFrame:
         model, fit = _fit(part)
         fit = {name: fit[name] for name in ("sd", "low", "high", "sd_rate", "typical_rate")}
         rows.append({"attribute": attribute, "metric": metric, **fit, "groups": model.groups})
-    return pd.DataFrame(rows)
+    spread = pd.DataFrame(rows)
+    spread.attrs |= report.attrs
+    return spread
 
 
 def random_effect_rates(report: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +110,7 @@ def random_effect_rates(report: pd.DataFrame) -> pd.DataFrame:
 
 def _fit(report):
     """The model of one attribute and metric, and its numbers at the largest likelihood."""
-    model = RandomValues(report) if "se" in report else RandomLogits(report)
+    model = RandomLogits(report) if are_shares(report) else RandomValues(report)
     names = ("sd", "low", "high", "mean", "typical_rate", "sd_rate")
     if not model.known:
         return model, dict.fromkeys(names, np.nan)
@@ -138,7 +145,13 @@ class RandomLogits:
 
     def __init__(self, report):
         self.cases = report["cases"].to_numpy("float64")
-        self.hits = np.round(report["rate"].fillna(0).to_numpy("float64") * self.cases)
+        rate = report["rate"].fillna(0).to_numpy("float64")
+        if "design_effect_between" in report:
+            effect = report["design_effect_between"].to_numpy()
+            self.cases = np.where(effect > 0, self.cases / effect, 0.0)
+            self.hits = rate * self.cases
+        else:
+            self.hits = np.round(rate * self.cases)
         self.groups = int(np.sum(self.cases > 0))
         self.known = self.groups > 1 and 0 < self.hits.sum() < self.cases.sum()
         # The logit of a group by itself, and its variance; a half more keeps both finite.
@@ -215,7 +228,7 @@ class RandomValues:
     """
 
     def __init__(self, report):
-        self.value, self.se = report["rate"].to_numpy(), report["se"].to_numpy()
+        self.value, self.se = report["rate"].to_numpy(), sampling_variance(report).to_numpy() ** 0.5
         self.seen = np.isfinite(self.se)
         self.groups = int(self.seen.sum())
         self.known = self.groups > 1 and bool((self.se[self.seen] > 0).all())

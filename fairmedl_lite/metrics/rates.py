@@ -15,6 +15,7 @@ def group_report(
     *,
     sensitive_features: pd.DataFrame | pd.Series,
     threshold: float,
+    clusters: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Rates of each group: one row per attribute, metric and group.
@@ -24,12 +25,26 @@ def group_report(
         y_score: Array of shape `(rows,)`.
         sensitive_features: DataFrame of shape `(rows, attributes)`, or Series.
         threshold: Float. A score at or above it counts as positive.
+        clusters: Labels of shape `(rows,)`: rows of one cluster are not independent, and the
+            clusters are a sample of clusters. A DataFrame of several cluster variables is
+            accounted for in each (Cameron, Gelbach and Miller 2011). `None` changes nothing.
         sample_weight: Array of shape `(rows,)`, zero or more, of any scale.
 
     Returns:
         DataFrame with `attribute`, `metric` (`tpr`, `fpr`, `positive_rate`), `group`, `rate`
         (missing where the group has no case) and `cases`, the rows the rate is taken over; of
         weighted ones how many of equal weight would know as much: (sum w)^2 / sum w^2.
+        With clusters also
+        - `se`, the standard error by the jackknife. With R_c the rate without cluster c it is the
+          root of (n - 1) / n times the sum of (R_c - R)^2 over the group's n `clusters`;
+        - `rate_low` and `rate_high`, the 95 % interval: on the scale of the logit, by a t
+          distribution of `df` degrees of freedom (Bell and McCaffrey 2002);
+        - `design_effect`: the variance over what it would be of independent rows;
+        - `design_effect_between`: the same of what tells the group from the others, without what
+          shared clusters move all of them by (the quasi-variances of Firth and de Menezes 2004).
+        A group that lies in one cluster has none of these, for nothing tells what it varies by;
+        nor has one whose cases are all alike, but it gets the others' mean of the last.
+        Without clusters, the report's `attrs["note"]` says that rows are taken as independent.
 
     Raises:
         ValueError: If lengths differ, a value is missing, or y has other values than 0 and 1.
@@ -47,14 +62,20 @@ def group_report(
         5       sex  positive_rate     m  0.75      4
     """
     rows = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    rows["clusters"] = clusters
+    report = group_means(rate_values(y_true, y_score, threshold, **rows), **rows)
+    return report.drop(columns="se") if clusters is None else report
+
+
+def rate_values(y_true, y_score, threshold, **rows):
+    """What the rates are the means of: dictionary of metric to array, missing where no case."""
     y_true, y_score = check_scores(y_true, y_score, **rows)
     predicted = decide(y_score, threshold).astype(float)
-    values = {
+    return {
         "tpr": np.where(y_true == 1, predicted, np.nan),
         "fpr": np.where(y_true == 0, predicted, np.nan),
         "positive_rate": predicted,
     }
-    return group_means(values, **rows).drop(columns="se")
 
 
 def fairness_report(
@@ -63,6 +84,7 @@ def fairness_report(
     *,
     sensitive_features: pd.DataFrame | pd.Series,
     threshold: float,
+    clusters: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How far the groups of each attribute lie apart: one row per attribute and metric.
@@ -75,13 +97,15 @@ def fairness_report(
         y_score: Scores.
         sensitive_features: The groups.
         threshold: Where a score counts as positive.
+        clusters: The rows' clusters.
         sample_weight: The rows' weights.
 
     Returns:
         DataFrame with `attribute`, `metric` and
         - `sd`: the population standard deviation of the groups' rates;
         - `noise_floor`: what sampling alone would give, the root of the mean of p(1 - p) / n
-          over the groups, at their pooled rate p;
+          over the groups, at their pooled rate p; with clusters each term times the group's
+          `design_effect_between`, and missing where a group lies in one cluster;
         - `sd_noise_removed`: sqrt(max(0, sd^2 - noise_floor^2));
         - `largest_difference`, and `worst_group` with its `worst_rate`: the lowest TPR or
           positive rate, the highest FPR;
@@ -102,6 +126,7 @@ def fairness_report(
         2  positive_rate  0.25                 0.5           f        0.25
     """
     options = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    options["clusters"] = clusters
     return spread_report(group_report(y_true, y_score, threshold=threshold, **options))
 
 
@@ -110,6 +135,7 @@ def regression_group_report(
     y_pred: ArrayLike,
     *,
     sensitive_features: pd.DataFrame | pd.Series,
+    clusters: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Error, prediction and residual of each group: one row per attribute, metric and group.
@@ -123,12 +149,14 @@ def regression_group_report(
         y_true: Float array of shape `(rows,)`.
         y_pred: Float array of shape `(rows,)`, in the units of `y_true`.
         sensitive_features: As in `group_report`.
+        clusters: As in `group_report`.
         sample_weight: As in `group_report`.
 
     Returns:
         DataFrame with `attribute`, `metric` (`mse`, `mean_prediction`, `mean_residual`: of
         `y_true - y_pred`), `group`, `rate` (the metric's value; the name is that of
-        `group_report`), `se` (its standard error; missing for a single row) and `cases`.
+        `group_report`), `se` (its standard error; missing for a single row) and `cases`. With
+        clusters also the columns of `group_report`, the interval on the metric's own scale.
 
     Raises:
         ValueError: If lengths differ, or a value is missing or infinite.
@@ -143,10 +171,15 @@ def regression_group_report(
         m                   5.0            1.0  2.0
     """
     rows = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    rows["clusters"] = clusters
+    return group_means(number_values(y_true, y_pred, **rows), **rows)
+
+
+def number_values(y_true, y_pred, **rows):
+    """What the regression's figures are the means of: dictionary of metric to array."""
     y_true, y_pred = check_pair(y_true, y_pred, **rows)
     residual = y_true - y_pred
-    values = {"mse": residual**2, "mean_prediction": y_pred, "mean_residual": residual}
-    return group_means(values, **rows)
+    return {"mse": residual**2, "mean_prediction": y_pred, "mean_residual": residual}
 
 
 def regression_fairness_report(
@@ -154,6 +187,7 @@ def regression_fairness_report(
     y_pred: ArrayLike,
     *,
     sensitive_features: pd.DataFrame | pd.Series,
+    clusters: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How far the groups of each attribute lie apart: one row per attribute and metric.
@@ -165,12 +199,14 @@ def regression_fairness_report(
         y_true: As in `regression_group_report`, and so are all arguments.
         y_pred: Predictions.
         sensitive_features: The groups.
+        clusters: The rows' clusters.
         sample_weight: The rows' weights.
 
     Returns:
         DataFrame with the columns of `fairness_report`. `noise_floor` is the root of the mean
-        squared standard error of the groups. The worst group has the highest MSE, the lowest mean
-        prediction, or the mean residual farthest from 0. A group counts if it has 20 rows.
+        squared standard error of the groups, with clusters of that between groups. The worst
+        group has the highest MSE, the lowest mean prediction, or the mean residual farthest from
+        0. A group counts if it has 20 rows.
 
     Raises:
         ValueError: As `regression_group_report`.
@@ -186,4 +222,5 @@ def regression_fairness_report(
         2    mean_residual  0.5           m         1.0
     """
     options = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    options["clusters"] = clusters
     return spread_report(regression_group_report(y_true, y_pred, **options))

@@ -7,6 +7,7 @@ from fairmedl_lite.metrics.groups import by_metric
 
 MIN_CASES = 20  # of a class, for a group's rate to count: of fewer a rate says little
 HIGH_IS_WORSE = ("fpr", "mse")
+SHARES = ("tpr", "fpr", "positive_rate")
 
 
 def spread_report(rates: pd.DataFrame) -> pd.DataFrame:
@@ -16,7 +17,8 @@ def spread_report(rates: pd.DataFrame) -> pd.DataFrame:
         rates: What `group_report` or `regression_group_report` returned.
 
     Returns:
-        DataFrame as `fairness_report` describes it.
+        DataFrame as `fairness_report` describes it. Of a report that was given no clusters, its
+        `attrs["note"]` says so.
 
     Raises:
         ValueError: If a group occurs twice, as where reports of several models were joined.
@@ -32,7 +34,9 @@ def spread_report(rates: pd.DataFrame) -> pd.DataFrame:
         {"attribute": attribute, "metric": metric, **_spread(metric, part)}
         for (attribute, metric), part in by_metric(rates)
     ]
-    return pd.DataFrame(rows)
+    report = pd.DataFrame(rows)
+    report.attrs |= rates.attrs
+    return report
 
 
 def _spread(metric, rates):
@@ -44,12 +48,12 @@ def _spread(metric, rates):
         numbers = dict.fromkeys(names, np.nan)
         return numbers | {"worst_group": None, "worst_rate": np.nan} | counts
     rate = counted["rate"]
-    sd, noise = rate.std(ddof=0), np.mean(_sampling_variance(counted))
+    sd, noise = rate.std(ddof=0), sampling_variance(counted).mean(skipna=False)
     worst = counted.loc[_harm(metric, rate).idxmax()]
     return {
         "sd": sd,
         "noise_floor": np.sqrt(noise),
-        "sd_noise_removed": np.sqrt(max(0.0, sd**2 - noise)),
+        "sd_noise_removed": np.sqrt(np.maximum(0.0, sd**2 - noise)),
         "largest_difference": rate.max() - rate.min(),
         "worst_group": worst["group"],
         "worst_rate": worst["rate"],
@@ -57,12 +61,31 @@ def _spread(metric, rates):
     }
 
 
-def _sampling_variance(rates):
-    """Variance of each rate by sampling alone; of shares, if all groups had the pooled one."""
-    if "se" in rates:
+def are_shares(rates):
+    """Whether the rows of one metric are shares of cases, rather than means of numbers."""
+    if "design_effect_between" in rates:
+        return rates["metric"].iloc[0] in SHARES
+    return "se" not in rates
+
+
+def sampling_variance(rates):
+    """Variance of each rate by sampling alone; of shares, if all groups had the pooled one.
+
+    Of a report that knows the clusters it is that between groups: missing for a group that lies in
+    one cluster.
+
+    Args:
+        rates: Rows of one attribute and metric of a report.
+    """
+    clustered = "design_effect_between" in rates
+    effect = rates["design_effect_between"] if clustered else 1.0
+    if are_shares(rates):
+        pooled = np.average(rates["rate"], weights=rates["cases"])
+        return pooled * (1 - pooled) / rates["cases"] * effect
+    if not clustered:
         return rates["se"] ** 2
-    pooled = np.average(rates["rate"], weights=rates["cases"])
-    return pooled * (1 - pooled) / rates["cases"]
+    alike = rates["design_effect"].isna() & (rates["clusters"] > 1)  # values without variance
+    return (rates["se"] ** 2 / rates["design_effect"] * effect).mask(alike, 0.0)
 
 
 def _harm(metric, rate):

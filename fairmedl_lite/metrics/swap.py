@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from fairmedl_lite import checks, tables
+from fairmedl_lite.metrics.clustered import ClusteredMeans, check_clusters
+from fairmedl_lite.metrics.groups import relative_weights
 
 
 def attribute_swap(
@@ -16,6 +19,7 @@ def attribute_swap(
     *,
     groups: pd.Series | None = None,
     linked: dict | None = None,
+    sample_weight: ArrayLike | None = None,
     **predict,
 ) -> pd.Series:
     """Mean absolute change of the prediction when an attribute is swapped and x is held.
@@ -32,11 +36,13 @@ def attribute_swap(
         groups: Series of shape `(rows,)`: the group of each row. Needed where `column` does not
             hold the groups themselves, such as an age.
         linked: Dictionary of group to `{column: {old: new}}`: what the attribute determines.
+        sample_weight: Array of shape `(rows,)`, zero or more: the mean over rows is weighted.
         **predict: Passed to `predict_proba` or `predict`, such as `clusters=`.
 
     Returns:
         Series with `change`, the mean over rows and over the other groups, in probability or in
-        the units of y; `rows`; and `reads_column`: False where no prediction changed at all.
+        the units of y; `rows`; `reads_column`: False where no prediction changed at all; and,
+        where `clusters` are given, `se` and `df` of the change, as in `group_report`.
 
     Raises:
         ValueError: If the column is absent, a row's group is not among `values`, there are fewer
@@ -62,11 +68,18 @@ def attribute_swap(
     groups = X[column] if groups is None else groups
     change = _change(model, X, groups, values, swapped, predict)
     reads = bool(change.any())
-    return pd.Series({"change": change.mean(), "rows": len(X), "reads_column": reads})
+    mean = _mean(change, predict.get("clusters"), sample_weight)
+    return pd.Series({"change": mean.pop("change"), "rows": len(X), "reads_column": reads, **mean})
 
 
 def counterfactual_change(
-    model, X: pd.DataFrame, counterfactuals: dict, *, groups: pd.Series, **predict
+    model,
+    X: pd.DataFrame,
+    counterfactuals: dict,
+    *,
+    groups: pd.Series,
+    sample_weight: ArrayLike | None = None,
+    **predict,
 ) -> pd.Series:
     """Mean absolute change of the prediction between each row and its counterfactuals.
 
@@ -79,10 +92,12 @@ def counterfactual_change(
         X: DataFrame of shape `(rows, columns)`.
         counterfactuals: Dictionary of group to DataFrame of the rows of X, in that group.
         groups: Series of shape `(rows,)`: the group of each row.
+        sample_weight: As in `attribute_swap`.
         **predict: As in `attribute_swap`.
 
     Returns:
-        Series with `change`, averaged as in `attribute_swap`, and `rows`.
+        Series with `change`, averaged as in `attribute_swap`, `rows`, and, where `clusters` are
+        given, `se` and `df`.
 
     Raises:
         ValueError: If a table has other rows or columns than X, or as `attribute_swap`.
@@ -102,7 +117,20 @@ def counterfactual_change(
                 f"{table.shape} for {group!r}, X has {X.shape}. Take the same rows of each."
             )
     change = _change(model, X, groups, counterfactuals, counterfactuals.get, predict)
-    return pd.Series({"change": change.mean(), "rows": len(X)})
+    mean = _mean(change, predict.get("clusters"), sample_weight)
+    return pd.Series({"change": mean.pop("change"), "rows": len(X), **mean})
+
+
+def _mean(change, clusters, sample_weight):
+    """The mean change, and what it varies by where clusters are known."""
+    tables.check_rows(X=change, sample_weight=sample_weight)
+    weights = relative_weights(sample_weight)
+    mean = {"change": np.average(change, weights=weights)}
+    if clusters is None:
+        return mean
+    rows = np.zeros(len(change), dtype=int)
+    means = ClusteredMeans(change, rows, check_clusters(clusters), weights)
+    return mean | dict(zip(("se", "df"), means.contrast(np.ones(1)), strict=True))
 
 
 def _change(model, X, groups, names, in_group, predict):

@@ -26,8 +26,9 @@ from fairmedl_lite.data.clustered import Swap
 from fairmedl_lite.data.split import split
 from fairmedl_lite.evaluation import compare as compare_module
 from fairmedl_lite.evaluation.compare import compare
-from fairmedl_lite.evaluation.figures import Measured
+from fairmedl_lite.evaluation.figures import Measured, measure
 from fairmedl_lite.evaluation.records import Records
+from fairmedl_lite.metrics.disparity import disparity_split
 from fairmedl_lite.metrics.performance import youden_threshold
 from fairmedl_lite.metrics.random_effect import random_effect_spread
 from fairmedl_lite.metrics.rates import fairness_report, group_report
@@ -176,6 +177,47 @@ def test_figures_of_seen_clusters_are_those_of_the_metrics(table, model, cut, ef
     spread = random_effect_spread(group_report(test.y, score, **options))
     expected = pick(spread, attribute="band", metric="tpr")["sd_rate"].item()
     assert value(rows, metric="tpr_sd_random_effect", **key) == expected
+
+
+def test_noise_that_knows_the_clusters(data, table, model, cut):
+    known = run({"quick": Quick()}, data, independent="clusters")
+    test, score = cut.test_seen, scores(model, cut.test_seen, "fixed")
+    threshold = youden_threshold(cut.validation.y, scores(model, cut.validation, "fixed"))
+    options = {"sensitive_features": test.sensitive, "clusters": test.clusters}
+    report = fairness_report(test.y, score, threshold=threshold, **options)
+    key = {"threshold": "youden", "attribute": "sex", "part": "seen", "model": "quick"}
+    key |= {"effects": "fixed", "metric": "positive_rate_sd_noise_removed"}
+    expected = pick(report, attribute="sex", metric="positive_rate")["sd_noise_removed"].item()
+    assert value(known, **key) == expected != value(table, **key)
+    assert value(known, **key | {"metric": "tpr_sd"}) == value(table, **key | {"metric": "tpr_sd"})
+    assert "independent='clusters'" in table.attrs["note"] and not known.attrs["note"]
+
+
+def test_a_file_of_other_noise_is_refused(data, tmp_path):
+    options = {"models": {"quick": Quick()}, "data": data, "output": tmp_path / "fits.jsonl"}
+    run(**options)
+    with pytest.raises(ValueError, match="measure"):
+        run(**options, independent="clusters")
+
+
+def test_disparities_of_weighted_data_are_weighted(data):
+    weights = pd.Series(np.random.default_rng(0).uniform(size=len(data)), data.x.index)
+    rows = replace(data, weights=weights)
+    score = np.random.default_rng(1).uniform(size=len(data))
+    found = {
+        each.attribute + each.metric + str(each.group): each.value
+        for each in measure(rows, score, {})
+    }
+    expected = disparity_split(
+        {"": score},
+        clusters=rows.clusters,
+        sensitive_features=rows.sensitive,
+        positive_rate=np.average(rows.y, weights=weights),
+        sample_weight=weights,
+    )
+    first = expected.iloc[0]
+    key = first["attribute"] + "disparity_total" + str(first["group"])
+    assert found[key] == first["total"]
 
 
 def test_three_predictions_with_random_effects_and_one_without(table):

@@ -92,3 +92,63 @@ def test_rows_of_no_weight_are_left_out():
     report = group_calibration_report(Y, SCORE, sensitive_features=SEX, sample_weight=weights)
     without = group_calibration_report(Y[:4], SCORE[:4], sensitive_features=SEX[:4])
     pd.testing.assert_frame_equal(report, without, check_dtype=False)
+
+
+def draw_calibrated(rows=600, seed=0):
+    random = np.random.default_rng(seed)
+    score = random.uniform(0.1, 0.9, rows)
+    groups = pd.Series(random.choice(list("ab"), rows), name="s")
+    return (random.random(rows) < score).astype(int), score, groups, random
+
+
+def test_rows_in_clusters_of_one_have_the_floor_of_independent_rows():
+    y, score, groups, _ = draw_calibrated()
+    plain = group_calibration_report(y, score, sensitive_features=groups)
+    alone = group_calibration_report(y, score, sensitive_features=groups, clusters=np.arange(600))
+    pd.testing.assert_frame_equal(alone[list(plain)], plain, check_dtype=False, rtol=1e-9)
+    gaps = (score - y)[groups == "a"]
+    assert alone["se"][0] == pytest.approx(gaps.std(ddof=1) / len(gaps) ** 0.5)
+    assert "pass clusters=" in plain.attrs["note"] and not alone.attrs["note"]
+
+
+def test_calibration_of_weighted_rows_is_that_of_rows_repeated():
+    y, score, groups, random = draw_calibrated()
+    weights, clusters = random.integers(0, 4, 600), random.integers(0, 30, 600)
+    copies = np.repeat(np.arange(600), weights)
+    weighted = group_calibration_report(
+        y, score, sensitive_features=groups, clusters=clusters, sample_weight=weights
+    )
+    repeated = group_calibration_report(
+        y[copies],
+        score[copies],
+        sensitive_features=groups.iloc[copies].reset_index(drop=True),
+        clusters=clusters[copies],
+    )
+    same = ["mean_score", "observed_rate", "difference", "calibration_error", "se", "df"]
+    pd.testing.assert_frame_equal(weighted[same], repeated[same], rtol=1e-9)
+
+
+def test_clusters_that_shift_the_outcome_raise_the_floor_to_the_error():
+    random, found = np.random.default_rng(1), []
+    clusters, group = np.repeat(np.arange(60), 30), pd.Series(["a"] * 1800, name="s")
+    for _ in range(100):
+        score = random.uniform(0.3, 0.7, 1800)
+        shift = random.uniform(-0.25, 0.25, 60)[clusters]  # as often up as down
+        y = (random.random(1800) < score + shift).astype(int)
+        for known in (None, clusters):
+            report = group_calibration_report(y, score, sensitive_features=group, clusters=known)
+            found.append(report.assign(known=known is not None))
+    means = pd.concat(found).groupby("known")[["calibration_error", "noise_floor"]].mean()
+    assert means.loc[True, "noise_floor"] == pytest.approx(
+        means.loc[True, "calibration_error"], rel=0.06
+    )
+    assert means.loc[False, "noise_floor"] < 0.9 * means.loc[False, "calibration_error"]
+
+
+def test_calibration_of_a_group_in_one_cluster_has_no_floor():
+    y, score, groups, _ = draw_calibrated(60)
+    clusters = np.where(groups == "a", 0, np.arange(60))
+    report = group_calibration_report(y, score, sensitive_features=groups, clusters=clusters)
+    a = report.set_index("group").loc["a"]
+    assert a["clusters"] == 1 and a[["se", "noise_floor"]].isna().all()
+    assert np.isfinite(a["calibration_error"])

@@ -152,3 +152,15 @@ def test_disparities_that_cannot_be_split_are_refused(settings, message):
     }
     with pytest.raises(ValueError, match=message):
         disparity_split(**good | settings)
+
+
+@pytest.mark.parametrize("positive_rate", [None, 0.3])
+def test_disparities_of_weighted_rows_are_those_of_rows_repeated(positive_rate):
+    score, clusters, group = draw()
+    weights = np.random.default_rng(1).integers(0, 4, 600)
+    copies = np.repeat(np.arange(600), weights)
+    options = {"sensitive_features": group, "positive_rate": positive_rate}
+    weighted = disparity_split({"": score}, clusters=clusters, **options, sample_weight=weights)
+    rows = {"clusters": clusters.iloc[copies], "sensitive_features": group.iloc[copies]}
+    repeated = disparity_split({"": score[copies]}, **options | rows)
+    pd.testing.assert_frame_equal(weighted, repeated, rtol=1e-9)

@@ -173,3 +173,32 @@ def test_a_swap_misses_what_follows_from_the_attribute(mediated):
 def test_counterfactuals_that_cannot_be_compared_are_refused(tables, groups, message):
     with pytest.raises(ValueError, match=message):
         counterfactual_change(Stub(), ROWS, tables, groups=groups)
+
+
+class Clustered(Stub):
+    """It takes the clusters, and does not read them."""
+
+    def predict_proba(self, X, clusters):
+        return super().predict_proba(X)
+
+
+def test_the_error_of_a_swap_is_that_of_its_mean_over_clusters():
+    rows = pd.concat([ROWS] * 2, ignore_index=True)
+    options = {"groups": rows["band"], "clusters": [0, 1, 2, 0, 1, 2]}
+    swap = attribute_swap(Clustered(), rows, "age", BANDS, **options)
+    changes = np.array([0.325, 0.225, 0.3])  # of the three clusters
+    assert swap["change"] == pytest.approx(changes.mean())
+    assert swap["se"] == pytest.approx(changes.std(ddof=1) / 3**0.5)
+    assert swap["df"] == pytest.approx(2)
+    worlds = {"young": rows.assign(age=20), "middle": rows.assign(age=40), "old": rows}
+    other = counterfactual_change(Clustered(), rows, worlds, **options)
+    assert other["se"] > 0
+
+
+def test_weights_of_a_swap_are_rows_as_often():
+    weights = [2, 0, 1]
+    weighted = attribute_swap(
+        Stub(), ROWS, "age", BANDS, groups=ROWS["band"], sample_weight=weights
+    )
+    assert weighted["change"] == pytest.approx((2 * 0.325 + 0.3) / 3)
+    assert "se" not in weighted
