@@ -55,12 +55,12 @@ class Adapting:
             )
         tables.check_rows(X=X, y=y, clusters=clusters, sample_weight=sample_weight)
         weights = checks.check_weights(sample_weight)
+        weights = np.ones(len(X)) if weights is None else weights
         x, known = self.rows_.read(X, clusters)
         _refuse_known(known)
         adapted = copy(self)
         adapted.rows_ = self.rows_.extended(X, clusters)
         ids = adapted.rows_.index.number(clusters, len(x))
-        weights = np.ones(len(x)) if weights is None else weights
         posteriors = _posteriors(self, x, known, ids, self.outcome_.read(y), weights)
         adapted.model_ = _extended(self.model_, posteriors)
         adapted._add_effects(x, known, ids)
@@ -72,8 +72,8 @@ class Adapting:
         for number, part in enumerate(ids):
             new = known[number] < 0
             if new.any():
-                shown = self._shown_effects(number, x[new], part[new], np.zeros(1))
-                found.append(self._posterior_table(number, shown[1], shown[0], part[new]))
+                names, matrix, _ = self._shown_effects(number, x[new], part[new], np.zeros(1))
+                found.append(self._posterior_table(number, matrix, names, part[new]))
         self.random_effects_ = pd.concat(found, ignore_index=True)
         added = self.model_.settings["added_clusters"]
         text = f"{sum(added)} clusters came after the fit. They changed nothing else."
@@ -92,18 +92,10 @@ def _refuse_known(ids):
 
 def _posteriors(estimator, x, known, ids, y, weights):
     """Means and covariances of v of the new clusters, by number of the cluster variable."""
-    model, effects = estimator.model_, {}
-    for number, features in enumerate(slope_features(model, x)):
-        new = known[number] < 0
-        if new.any():
-            layer = model.random_effects[number]
-            own = np.where(new, ids[number] - layer.posterior_mean.shape[0], 0)
-            design = np.where(new[:, None], with_ones(features), 0.0)
-            own = Effects(own, design, own.max() + 1, layer.correlated)
-            effects[number] = own.scaled(np.asarray(layer.prior_scale_tril(), "float64"))
-    effects = dict(sorted(effects.items(), key=lambda item: -item[1].size))
-    link = outputs(model, x, known)["mixed"].astype("float64")
+    model = estimator.model_
+    effects = _new_effects(model, x, known, ids)
     parts = list(effects.values())
+    link = outputs(model, x, known)["mixed"].astype("float64")
     if estimator.outcome_.family == "gaussian":
         found = _gaussian(parts, y - link, weights * estimator.outcome_.precision(link))
     else:
@@ -112,6 +104,19 @@ def _posteriors(estimator, x, known, ids, y, weights):
         bound = BernoulliBound(nothing, y, parts, weights, (link, spread))
         found = bound.at([np.eye(part.width) for part in parts]).posterior()
     return dict(zip(effects, zip(*found, strict=True), strict=True))
+
+
+def _new_effects(model, x, known, ids):
+    """The new clusters' effects of unit variance, that variable with the most effects first."""
+    effects = {}
+    for number, features in enumerate(slope_features(model, x)):
+        new, layer = known[number] < 0, model.random_effects[number]
+        if new.any():
+            own = np.where(new, ids[number] - layer.posterior_mean.shape[0], 0)
+            design = np.where(new[:, None], with_ones(features), 0.0)
+            part = Effects(own, design, own.max() + 1, layer.correlated)
+            effects[number] = part.scaled(np.asarray(layer.prior_scale_tril(), "float64"))
+    return dict(sorted(effects.items(), key=lambda item: -item[1].size))
 
 
 def _gaussian(effects, rest, precision):

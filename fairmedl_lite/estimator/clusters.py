@@ -89,8 +89,8 @@ class ClusterIndex:
         """The same with the new clusters of a table of other rows after those that are known."""
         labels = {}
         for variable, known in self.labels.items():
-            new = np.unique(table[variable])
-            labels[variable] = known.append(pd.Index(new[~np.isin(new, known)]))
+            here = pd.Index(np.unique(table[variable]))
+            labels[variable] = known.append(here[known.get_indexer(here) < 0])
             check_labels(labels[variable], f"cluster variable {variable!r}", stored=True)
         return ClusterIndex(labels)
 

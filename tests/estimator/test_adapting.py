@@ -269,10 +269,16 @@ def test_rows_of_known_clusters_alone_are_refused(case):
 
 
 def test_a_label_of_another_type_is_refused(cases):
-    line = cases["line"]
-    table = line.new.assign(school=7)
-    with pytest.raises(ValueError, match="strings or numbers, and not both"):
-        line.adapt(table)
+    table = cases["line"].table.head(2000)
+    numbers = table.assign(school=table["school"].str[1:].astype(int))
+    options = {"model": FairMEDLRegressor(**LINEAR), "columns": ["x"], "clusters": "school"}
+    case = Case(table=numbers, new=numbers["school"] < 2, **options)
+    known = case.known.head(20)
+    with (
+        pytest.warns(UserWarning, match="Give labels one type"),
+        pytest.raises(ValueError, match="strings or numbers, and not both"),
+    ):
+        case.adapt(known.assign(school=known["school"].astype(str)))
 
 
 def test_an_outcome_that_fit_did_not_have_is_refused(cases):

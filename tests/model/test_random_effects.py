@@ -175,3 +175,22 @@ def test_saved_weights_come_back(tmp_path):
 def test_random_effects_refuse_other_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         RandomEffects(**settings)
+
+
+def test_a_layer_adopts_another_and_adds_clusters_that_do_not_move_it():
+    layer, mean, scale, prior = effects()
+    own = layer(FEATURES, CLUSTERS)
+    added = np.array([[1.0, 0.5, -2.0], [3.0, 0.0, 1.0]])
+    root = np.array([[0.5, 0.0, 0.0], [0.1, 0.4, 0.0], [-0.2, 0.3, 0.2]])
+    larger = RandomEffects(3, full=True, added=2)
+    larger.build((None, 2))
+    larger.adopt(layer, added, np.stack([root @ root.T, np.eye(3)]))
+    np.testing.assert_array_equal(larger(FEATURES, CLUSTERS), own)
+    new = np.array([3, 4, -1], dtype="int32")
+    expected = [DESIGN[0] @ (prior * added[0]), DESIGN[1] @ (prior * added[1]), 0]
+    np.testing.assert_allclose(np.ravel(larger(FEATURES, new)), expected, rtol=1e-5)
+    sds = [np.linalg.norm((DESIGN[0] * prior) @ root), np.linalg.norm(DESIGN[1] * prior)]
+    found = np.ravel(larger.posterior_scale(FEATURES, new))
+    np.testing.assert_allclose(found[:2], sds, rtol=1e-5)
+    share = np.full((3, 3), 1 / 3, dtype="float32")  # over the clusters that the first layer had
+    np.testing.assert_allclose(larger(FEATURES, share), layer(FEATURES, share), atol=1e-6)
