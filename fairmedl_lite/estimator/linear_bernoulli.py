@@ -15,6 +15,7 @@ from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split,
 
 MOST_NODES = 32
 STEPS, TOLERANCE = 50, 1e-9
+STALE = 0.05  # of the rows' weights: Newton's matrix is kept until they have moved by more
 DAMPING = 1e-6  # of a step, a row: what tells the outcome without fail would never stop
 SHORTEST = 0.1  # of a step, as a share of Newton's
 LONGEST = 4.0  # how far a step may move a row's logit
@@ -42,7 +43,7 @@ class BernoulliBound:
     def at(self, roots):
         """The best fit at a Lambda of each cluster variable."""
         scaled = [part.scaled(root) for part, root in zip(self.effects, roots, strict=True)]
-        length, distance = 1.0, np.inf
+        length, distance, self.kept = 1.0, np.inf, None
         for _ in range(STEPS):
             before, distance = distance, self._step(scaled, length)
             if distance < TOLERANCE * len(self.y):
@@ -64,18 +65,26 @@ class BernoulliBound:
         """A step of both equations. Returns how far it still was from their solution, in nats."""
         probability, slope = expected_sigmoid(*self.logit(scaled))
         pull, weights = self.weights * (self.y - probability), self.weights * slope
-        factor = Factor(Products(scaled, weights), [np.eye(part.width) for part in scaled])
-        effects_pull = self._effects_pull(scaled, pull)
-        cross = stacked([part.products(weights, self.x) for part in scaled])
-        gram = self.x.T @ np.column_stack([weights[:, None] * self.x, pull])
-        gram[:, :-1] += DAMPING * len(pull) * np.eye(len(gram))
-        solution = Solution(factor, np.column_stack([cross, effects_pull]), gram)
+        if self.kept is None or np.abs(weights - self.kept[0]).sum() > STALE * weights.sum():
+            self.kept = weights, *self._curvature(scaled, weights)
+        _, factor, cross, gram = self.kept
+        x_pull, effects_pull = self.x.T @ pull, self._effects_pull(scaled, pull)
+        sides = np.column_stack([cross, effects_pull]), np.column_stack([gram, x_pull])
+        solution = Solution(factor, *sides)
         self._move(scaled, solution, length)
-        gain = gram[:, -1] @ solution.coefficients + effects_pull @ solution.effects
-        changes = [new - old for new, old in zip(factor.own, self.covariances, strict=True)]
+        gain = x_pull @ solution.coefficients + effects_pull @ solution.effects
+        own = [np.linalg.inv(np.eye(p.width) + p.products(weights, p.design)) for p in scaled]
+        changes = [new - old for new, old in zip(own, self.covariances, strict=True)]
         moved = zip(self.covariances, changes, strict=True)
         self.covariances = [old + length * change for old, change in moved]
         return gain + sum(np.square(change).sum() for change in changes)
+
+    def _curvature(self, scaled, weights):
+        """Newton's matrix: that of the effects, factored, their products with x, and that of x."""
+        factor = Factor(Products(scaled, weights), [np.eye(part.width) for part in scaled])
+        cross = stacked([part.products(weights, self.x) for part in scaled])
+        gram = self.x.T @ (weights[:, None] * self.x)
+        return factor, cross, gram + DAMPING * len(weights) * np.eye(len(gram))
 
     def _effects_pull(self, scaled, pull):
         """How the bound rises with each mean: the rows' pull, less that of the prior."""

@@ -152,3 +152,10 @@ def test_calibration_of_a_group_in_one_cluster_has_no_floor():
     a = report.set_index("group").loc["a"]
     assert a["clusters"] == 1 and a[["se", "noise_floor"]].isna().all()
     assert np.isfinite(a["calibration_error"])
+
+
+def test_groups_may_be_true_and_false():
+    flags = pd.Series(SEX == "f", name="first")
+    report = group_calibration_report(Y, SCORE, sensitive_features=flags)
+    named = group_calibration_report(Y, SCORE, sensitive_features=flags.astype(str))
+    pd.testing.assert_frame_equal(report.drop(columns="group"), named.drop(columns="group"))

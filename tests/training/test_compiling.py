@@ -120,6 +120,7 @@ OTHERS = [
     {"level_weights": (0.5, 0.5)},
     {"fixed_loss": 0.5},
     {"kl_weight": 0.5},
+    {"added_clusters": (2,)},
 ]
 
 
