@@ -65,7 +65,8 @@ def group_calibration_report(
     rows["clusters"] = clusters
     y_true, y_score = check_scores(y_true, y_score, **rows)
     _check_probabilities(y_score, bins)
-    means = group_means({"difference": y_score - y_true}, **rows).set_index(["attribute", "group"])
+    means = group_means({"difference": y_score - y_true}, **rows)
+    means = {(mean["attribute"], mean["group"]): mean for _, mean in means.iterrows()}
     number = np.minimum((bins * y_score).astype(int), bins - 1)
     values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number})
     values["weight"] = 1.0 if sample_weight is None else relative_weights(sample_weight)
@@ -75,8 +76,8 @@ def group_calibration_report(
     found = []
     for attribute, groups in tables.check_attributes(sensitive_features).items():
         for group, part in values[values["weight"] > 0].groupby(groups):
-            mean = means.loc[(attribute, group)]
-            found.append({"attribute": attribute, "group": group, **_calibration(part, mean)})
+            figures = _calibration(part, means[attribute, group])
+            found.append({"attribute": attribute, "group": group, **figures})
     report = pd.DataFrame(found)
     report.attrs["note"] = INDEPENDENT if clusters is None else ""
     return report
