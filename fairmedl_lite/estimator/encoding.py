@@ -22,6 +22,9 @@ class TableEncoder:
 
     unused = 0  # columns of zeros at the end
 
+    def __init__(self):
+        self.told = set()  # the columns and values, new in rows to encode, that were warned of
+
     def fit(self, table):
         """Learn medians, means, scales and categories.
 
@@ -31,7 +34,7 @@ class TableEncoder:
         Raises:
             ValueError: If a number is infinite, or a column is of another kind or all missing.
         """
-        table = as_table(table)
+        table, self.told = as_table(table), set()
         self.columns = {name: self._learn(name, as_numbers(table[name])) for name in table}
         return self
 
@@ -78,13 +81,14 @@ class TableEncoder:
             ValueError: If columns are missing or unknown, or a number is infinite or no number.
 
         Warns:
-            UserWarning: For categories, or missing values, that training rows did not have.
+            UserWarning: For categories, or missing values, that training rows did not have: once
+                for each.
         """
         table = as_table(table)
         self._check_columns(table)
         encoded = np.zeros((len(table), len(self.feature_names)), dtype="float32")
         for name, learned, place in self.places():
-            _encode(name, as_numbers(table[name]), learned, encoded[:, place])
+            _encode(name, as_numbers(table[name]), learned, encoded[:, place], self.told)
         return encoded
 
     def places(self):
@@ -155,17 +159,17 @@ def as_table(table):
     return pd.DataFrame(table, columns=[f"x{number}" for number in range(table.shape[1])])
 
 
-def _encode(name, column, learned, block):
+def _encode(name, column, learned, block, told):
     """Fill the block of encoded columns that a column of the table has, in place."""
     if learned["missing"]:
         block[:, -1] = column.isna()
         block = block[:, :-1]
-    elif column.isna().any():
-        _warn(f"{column.isna().sum()} rows miss {name!r}, which no training row did.")
+    elif gaps := column.isna().sum():
+        _warn(f"{gaps} rows miss {name!r}, which no training row did.", {(name, None)}, told)
     if learned["kind"] == "number":
         block[:, 0] = _standardised_numbers(name, column, learned)
     else:
-        codes = _codes(name, column, learned["categories"])
+        codes = _codes(name, column, learned["categories"], told)
         np.equal(codes[:, None], np.arange(block.shape[1]), out=block)
 
 
@@ -203,7 +207,7 @@ def _standardised_numbers(name, column, learned):
     return values
 
 
-def _codes(name, column, categories):
+def _codes(name, column, categories, told):
     """The number of each row's category, -1 where it is missing or unknown."""
     values = column
     if not isinstance(column.dtype, pd.CategoricalDtype):
@@ -212,13 +216,18 @@ def _codes(name, column, categories):
     codes = np.append(position, -1)[values.cat.codes]
     unknown = (codes < 0) & column.notna()
     if unknown.any():
+        new = column[unknown].astype(str).unique()
         _warn(
             f"{unknown.sum()} rows have a category of {name!r} that no training row had "
-            f"({', '.join(column[unknown].astype(str).unique()[:3])}). They count as none of the "
-            "known ones."
+            f"({', '.join(new[:3])}). They count as none of the known ones.",
+            {(name, value) for value in new},
+            told,
         )
     return codes
 
 
-def _warn(message):
-    warnings.warn(message, UserWarning, stacklevel=2)
+def _warn(message, found, told):
+    """Warn of what is found, unless all of it was told before."""
+    if not found <= told:
+        warnings.warn(message, UserWarning, stacklevel=3)
+    told |= found

@@ -58,7 +58,8 @@ class Binary:
         """Probability of the positive class, averaged over a normal spread of the logit."""
         if not scale.any():
             return _sigmoid(link)
-        return average_over_normal(expit, link.astype("float64"), scale)
+        average = average_over_normal(expit, link.astype("float64"), scale)
+        return np.minimum(average, 1.0)  # rounding may add a digit to a weight
 
     def draws(self, link, seed):
         """What an interval is of: the probability of the positive class. `(draws, rows)`."""

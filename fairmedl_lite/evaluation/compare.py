@@ -1,6 +1,7 @@
 """Many models on many resamples: one tidy table, written after each fit."""
 
 import os
+import re
 import threading
 import time
 import warnings
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from fairmedl_lite import checks
@@ -31,6 +33,7 @@ INDEPENDENT = (
     "clusters: pass independent='clusters'."
 )
 FIGURE = ["part", "effects", "threshold", "metric", "attribute", "group", "value"]
+VARYING = re.compile(r"'.*?'|\(.*?\)|[\d.,]+")  # what differs between warnings of one kind
 ONE_AT_A_TIME = threading.Lock()  # fits of one process share seeds and compiled graphs
 ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -100,6 +103,9 @@ def compare(
         and `error`. A fit that failed is one row, of metric `error` with its reason. Where rows
         were taken as independent, `attrs["note"]` says so.
 
+    Warns:
+        ConvergenceWarning, UserWarning: As the fits did, once for each kind, with their number.
+
     Raises:
         ValueError: If `output` holds fits of other settings, code, data, models or seeds, is
             damaged, or is written to by another run; or if the outcome of a classification is not
@@ -141,6 +147,7 @@ def compare(
             if file:
                 file.append(record)
     _warn_of_failures(records)
+    _warn_as_fits_did(records)
     table = pd.concat([_table(records[key]) for key in fits], ignore_index=True)
     table.attrs["note"] = INDEPENDENT if independent == "rows" else ""
     return table
@@ -152,7 +159,11 @@ def _run(data, plan, fit):
         os.environ.setdefault(name, "1")
     record = {"model": fit.name, "seed": fit.seed, "settings": fit.settings}
     try:
-        return record | _fit_and_measure(data, plan, fit) | {"error": ""}
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found = _fit_and_measure(data, plan, fit)
+        texts = [[each.category.__name__, str(each.message)] for each in told]
+        return record | found | {"error": "", "warnings": texts}
     except Exception as error:  # whatever a model raises: the other fits go on
         return record | {"figures": [], "error": f"{type(error).__name__}: {error}"}
 
@@ -231,12 +242,6 @@ def _weights(rows):
     return {} if rows.weights is None else {"sample_weight": rows.weights / rows.weights.mean()}
 
 
-def _row(part, effects, figure):
-    """One figure as a record holds it."""
-    place = part, effects, figure.threshold, figure.metric, figure.attribute, figure.group
-    return [*map(str, place), float(figure.value)]
-
-
 def _score(model, rows, predict):
     if rows.task == "regression":
         return model.predict(rows.x, clusters=rows.clusters, **predict)
@@ -259,6 +264,22 @@ def _warn_of_failures(records):
         warnings.warn(
             f"{len(failed)} of {len(records)} fits failed; their rows say why. One is "
             f"{failed[0]['model']!r} at seed {failed[0]['seed']}: {failed[0]['error']}",
+            stacklevel=3,
+        )
+
+
+def _warn_as_fits_did(records):
+    """Warn once of each kind of warning of the fits: of those that differ in numbers and names."""
+    found = {}
+    for record in records.values():
+        for category, text in record.get("warnings", []):
+            kind = category, VARYING.sub("", text)
+            found.setdefault(kind, {}).setdefault((record["model"], record["seed"]), text)
+    for (category, _), texts in found.items():
+        (name, seed), text = next(iter(texts.items()))
+        warnings.warn(
+            f"{len(texts)} of {len(records)} fits warn, such as {name!r} at seed {seed}: {text}",
+            ConvergenceWarning if category == ConvergenceWarning.__name__ else UserWarning,
             stacklevel=3,
         )
 

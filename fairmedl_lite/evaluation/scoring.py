@@ -8,7 +8,8 @@ from sklearn.metrics import log_loss, mean_squared_error, roc_auc_score
 
 from fairmedl_lite import checks
 from fairmedl_lite.metrics.performance import youden_threshold
-from fairmedl_lite.metrics.rates import fairness_report, regression_fairness_report
+from fairmedl_lite.metrics.random_effect import random_effect_spread
+from fairmedl_lite.metrics.rates import group_report, regression_group_report
 
 METRICS = ("auroc", "log_loss", "mse", "spread")
 
@@ -18,6 +19,7 @@ def cluster_scorer(
     *,
     clusters: pd.Series | pd.DataFrame,
     sensitive_features: pd.DataFrame | None = None,
+    sample_weight: pd.Series | None = None,
     effects: str = "mixed",
     unseen: str | None = "fixed",
 ) -> Callable:
@@ -28,10 +30,11 @@ def cluster_scorer(
 
     Args:
         metric: `"auroc"`, `"log_loss"`, `"mse"`; or `"spread"`, the mean over the attributes of
-            `sd_noise_removed`: of the TPR at Youden's threshold of the scored rows, or for a
-            regressor of the mean residual.
+            `sd_rate` of `random_effect_spread`: of the TPR at Youden's threshold of the scored
+            rows, or for a regressor of the mean residual.
         clusters: Series or DataFrame of all rows, as in `fit`.
         sensitive_features: DataFrame of all rows. Needed for `"spread"`.
+        sample_weight: Series of all rows, or `None`. It weights the scores; `fit` is given its own.
         effects: As in the estimator's `predict`.
         unseen: As in the estimator's `predict`.
 
@@ -62,35 +65,40 @@ def cluster_scorer(
         )
 
     def score(estimator, X, y):
-        predict = {"clusters": clusters.loc[X.index], "effects": effects, "unseen": unseen}
-        groups = None if sensitive_features is None else sensitive_features.loc[X.index]
+        rows = X.index
+        predict = {"clusters": clusters.loc[rows], "effects": effects, "unseen": unseen}
+        groups = None if sensitive_features is None else sensitive_features.loc[rows]
+        weights = None if sample_weight is None else sample_weight.loc[rows]
         if hasattr(estimator, "predict_proba"):
             positive = np.asarray(y == estimator.classes_[1], dtype=int)
-            return _of_chances(metric, positive, estimator.predict_proba(X, **predict), groups)
-        return _of_numbers(metric, y, estimator.predict(X, **predict), groups)
+            chances = estimator.predict_proba(X, **predict)[:, 1]
+            return _of_chances(metric, positive, chances, groups, weights)
+        return _of_numbers(metric, y, estimator.predict(X, **predict), groups, weights)
 
     return score
 
 
-def _of_chances(metric, positive, chances, groups):
+def _of_chances(metric, positive, score, groups, weights):
     checks.check_choice("metric of a classifier", metric, ("auroc", "log_loss", "spread"))
-    score = chances[:, 1]
+    weighted = {"sample_weight": weights}
     if metric == "auroc":
-        return roc_auc_score(positive, score)
+        return roc_auc_score(positive, score, **weighted)
     if metric == "log_loss":
-        return -log_loss(positive, score)
-    options = {"sensitive_features": groups, "threshold": youden_threshold(positive, score)}
-    return _spread(fairness_report(positive, score, **options), "tpr")
+        return -log_loss(positive, score, **weighted)
+    threshold = youden_threshold(positive, score, **weighted)
+    options = {"sensitive_features": groups, "threshold": threshold, **weighted}
+    return _spread(group_report(positive, score, **options), "tpr")
 
 
-def _of_numbers(metric, y, predicted, groups):
+def _of_numbers(metric, y, predicted, groups, weights):
     checks.check_choice("metric of a regressor", metric, ("mse", "spread"))
+    weighted = {"sample_weight": weights}
     if metric == "mse":
-        return -mean_squared_error(y, predicted)
-    report = regression_fairness_report(y, predicted, sensitive_features=groups)
+        return -mean_squared_error(y, predicted, **weighted)
+    report = regression_group_report(y, predicted, sensitive_features=groups, **weighted)
     return _spread(report, "mean_residual")
 
 
 def _spread(report, metric):
-    """Minus the mean spread of the attributes that have two groups with enough cases."""
-    return -report.loc[report["metric"] == metric, "sd_noise_removed"].mean()
+    """Minus the mean over the attributes of a random effect's spread: it leaves no group out."""
+    return -random_effect_spread(report[report["metric"] == metric])["sd_rate"].mean()

@@ -1,7 +1,7 @@
 """README's flow and the template of lesson 09 on three shapes of real data, unchanged.
 
     python -m study.experiments.shapes                 # all three, in full: an hour or more
-    python -m study.experiments.shapes --rows 3000     # a sample of so many rows of each, by seed 0
+    python -m study.experiments.shapes --rows 3000     # whole clusters of each, by seed 0
     python -m study.experiments.shapes --only wages
 
 The shapes: many small clusters (Diabetes by patient), few groups in many clusters (ACS by
@@ -60,14 +60,21 @@ SHAPES = {"diabetes": diabetes, "occupations": occupations, "wages": wages}
 
 
 def load(name, rows):
-    """A data set with names for its clusters; of `rows` rows if they are fewer."""
+    """A data set with names for its clusters: all, or whole clusters of at most `rows` rows."""
     data, names = SHAPES[name]()
     if names:
         data = replace(data, clusters=data.clusters.rename(names[0]))
     if rows and rows < len(data):
-        chosen = np.random.default_rng(SAMPLE_SEED).choice(len(data), rows, replace=False)
-        data = data.take(np.sort(chosen))
+        data = data.take(np.flatnonzero(in_whole_clusters(data.first_clusters, rows)))
     return data
+
+
+def in_whole_clusters(clusters, rows):
+    """Marks clusters in an order by the seed, as long as they have at most so many rows."""
+    sizes = clusters.value_counts(sort=False)
+    order = np.random.default_rng(SAMPLE_SEED).permutation(len(sizes))
+    sizes = sizes.sort_index().iloc[order]
+    return clusters.isin(sizes.index[sizes.cumsum() <= rows])
 
 
 def binary(data):
@@ -123,7 +130,7 @@ def cell(data, name, folder):
         "CHOSEN": "Fair MEDL-NNet",
         "PLAIN": "MEDL-NNet",
         "AGAINST": ["MEDL-NNet"],
-        "SETTINGS": {"hidden": (16,), "epochs": 5},
+        "SETTINGS": {"hidden": (16,)},
         "FAIRNESS": [0, 1],
         "WORDS": {},
     }
@@ -167,7 +174,7 @@ def lesson(data, name, folder):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=SHAPES)
-    parser.add_argument("--rows", type=int, help="a sample of so many rows of each")
+    parser.add_argument("--rows", type=int, help="whole clusters of about so many rows")
     chosen = parser.parse_args(arguments)
     print(f"| {' | '.join(HEAD)} |\n{'|---' * len(HEAD)}|", flush=True)
     for name in [chosen.only] if chosen.only else SHAPES:

@@ -125,6 +125,23 @@ def test_an_unknown_category_counts_as_none():
     np.testing.assert_array_equal(encoded, [[0, 0], [1, 0], [0, 0]])
 
 
+def test_what_training_rows_did_not_have_is_told_once_a_fit_for_each_column_and_value():
+    encoder = TableEncoder().fit(pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]}))
+    rows = pd.DataFrame({"a": ["z", "z"], "b": [1.0, np.nan]})
+    with pytest.warns(UserWarning) as told:
+        for table in (rows, rows.iloc[1:], rows.assign(a=["z", "w"]), rows):
+            encoder.transform(table)
+    texts = [str(each.message) for each in told]
+    assert [text.split(" that")[0].split(", which")[0] for text in texts] == [
+        "2 rows have a category of 'a'",
+        "1 rows miss 'b'",
+        "2 rows have a category of 'a'",
+    ]
+    assert "(z, w)" in texts[2]
+    with pytest.warns(UserWarning, match="2 rows have a category of 'a'"):  # another fit
+        encoder.fit(rows.fillna(3.0)).transform(rows.assign(a=["x", "x"]).fillna(3.0))
+
+
 @pytest.mark.parametrize("table", [np.zeros(3), np.zeros((2, 2, 2))])
 def test_arrays_without_two_axes_are_refused(table):
     with pytest.raises(ValueError, match="have two axes. Received: shape"):

@@ -8,6 +8,7 @@ from scipy.special import expit, logit
 from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import FairMEDLClassifier, FairMEDLRegressor, simulate_linear
+from fairmedl_lite.estimator.outcome import Binary
 from fairmedl_lite.model.random_effects import SPEED
 
 LINEAR = {"hidden": (), "cluster_adversary": 0, "fairness": 0}
@@ -156,6 +157,12 @@ def test_population_averages_over_all_clusters_whichever_a_row_is_in(model, cros
     assert (np.abs(found - 0.5) < np.abs(conditional - 0.5)).all()
     again = model.predict_proba(data.x, unseen="predict", **options)[:, 1]
     np.testing.assert_array_equal(again, found)
+
+
+@pytest.mark.parametrize("scale", np.linspace(0.1, 2.5, 25))
+def test_a_population_probability_is_never_above_one(scale):
+    average = Binary(np.array([0, 1])).probability(np.array([40.0, 200.0]), np.full(2, scale))
+    assert average == pytest.approx(1) and average.max() <= 1
 
 
 def test_population_is_the_fixed_effects_where_clusters_do_not_differ(plain, tiny):

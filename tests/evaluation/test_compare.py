@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from conftest import make_rows
 from pandas.testing import assert_frame_equal
 from scipy.special import expit
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 
 from fairmedl_lite import ladder
@@ -88,6 +90,16 @@ class Lonely(Quick):
         time.sleep(0.02)
         assert Lonely.fitting == 1
         Lonely.fitting -= 1
+        return super().fit(X, y, **options)
+
+
+class Talker(Quick):
+    """Warns in three ways, of which two differ in a number and a name alone."""
+
+    def fit(self, X, y, **options):
+        warnings.warn(f"{self.seed} steps.", ConvergenceWarning, stacklevel=2)
+        warnings.warn(f"{self.seed + 1} rows miss 'sex'.", stacklevel=2)
+        warnings.warn("1.5 rows miss 'score'.", stacklevel=2)
         return super().fit(X, y, **options)
 
 
@@ -329,6 +341,19 @@ def test_a_fit_that_fails_is_a_row_and_is_tried_again(data, tmp_path):
     marker.unlink()
     mended = run(models, data, output=output)
     assert_frame_equal(timeless(mended), timeless(run(models, data)))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_warnings_of_fits_are_told_once_for_each_kind(data, tmp_path, jobs):
+    models = {"one": Talker(), "two": Talker(2.0), "quiet": Quick()}
+    options = {"seeds": [3, 4], "output": tmp_path / "fits", "jobs": jobs}
+    for _ in range(2):  # the second time from the file
+        with pytest.warns() as told:
+            run(models, data, **options)
+        assert [(each.category, str(each.message)) for each in told] == [
+            (ConvergenceWarning, "4 of 6 fits warn, such as 'one' at seed 3: 3 steps."),
+            (UserWarning, "4 of 6 fits warn, such as 'one' at seed 3: 4 rows miss 'sex'."),
+        ]
 
 
 def fitted(log):

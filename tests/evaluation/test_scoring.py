@@ -11,7 +11,8 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from fairmedl_lite.evaluation.scoring import cluster_scorer
 from fairmedl_lite.metrics.performance import youden_threshold
-from fairmedl_lite.metrics.rates import fairness_report
+from fairmedl_lite.metrics.random_effect import random_effect_spread
+from fairmedl_lite.metrics.rates import group_report
 
 
 class Means(ClassifierMixin, BaseEstimator):
@@ -39,6 +40,7 @@ def data():
 
 
 def test_a_search_scores_each_fold_by_its_own_rows(data):
+    weights = pd.Series(np.random.default_rng(1).uniform(0.5, 2, len(data)), data.x.index)
     groups = {"clusters": data.clusters, "sensitive_features": data.sensitive}
     y = data.y.map({0: "no", 1: "yes"})
     names = ("auroc", "log_loss", "spread")
@@ -46,8 +48,12 @@ def test_a_search_scores_each_fold_by_its_own_rows(data):
     search = GridSearchCV(
         Means(),
         {"slope": [0.0, 1.0]},
-        scoring={name: cluster_scorer(name, **groups) for name in names},
-        refit="auroc",
+        scoring={
+            f"{name}{number}": cluster_scorer(name, **groups, sample_weight=given)
+            for name in names
+            for number, given in enumerate((None, weights))
+        },
+        refit="auroc0",
         cv=folds,
     ).fit(data.x, y, **groups)
     for number, (train, test) in enumerate(folds.split(data.x)):
@@ -57,17 +63,21 @@ def test_a_search_scores_each_fold_by_its_own_rows(data):
         )
         options = {"clusters": rows.clusters, "effects": "mixed", "unseen": "fixed"}
         score = model.predict_proba(rows.x, **options)[:, 1]
-        report = fairness_report(
-            rows.y,
-            score,
-            sensitive_features=rows.sensitive,
-            threshold=youden_threshold(rows.y, score),
-        )
-        spread = report.loc[report["metric"] == "tpr", "sd_noise_removed"].mean()
-        expected = roc_auc_score(rows.y, score), -log_loss(rows.y, score), -spread
-        for name, value in zip(names, expected, strict=True):
-            found = search.cv_results_[f"split{number}_test_{name}"][1]
-            assert found == pytest.approx(value, abs=1e-12)
+        for given, weighted in enumerate(({}, {"sample_weight": weights.iloc[test]})):
+            cut = {"threshold": youden_threshold(rows.y, score, **weighted)}
+            report = group_report(
+                rows.y, score, sensitive_features=rows.sensitive, **cut, **weighted
+            )
+            spread = random_effect_spread(report).query("metric == 'tpr'")["sd_rate"].mean()
+            found = [search.cv_results_[f"split{number}_test_{name}{given}"][1] for name in names]
+            assert found == pytest.approx(
+                [
+                    roc_auc_score(rows.y, score, **weighted),
+                    -log_loss(rows.y, score, **weighted),
+                    -spread,
+                ],
+                abs=1e-12,
+            )
     assert search.best_params_ == {"slope": 1.0}
 
 
@@ -97,10 +107,20 @@ def test_a_regressor_is_scored_by_its_error_and_its_spread(data):
         def predict(self, X, *, clusters, effects, unseen):
             return X["score"].to_numpy()
 
-    y, groups = data.x["score"] + (data.sensitive["sex"] == "f"), data.sensitive[["sex"]]
-    options = {"clusters": data.clusters, "sensitive_features": groups}
+    sex, noise = data.sensitive["sex"], np.random.default_rng(2).normal(size=len(data))
+    y = data.x["score"] + (sex == "f") + 0.01 * noise
+    weights = 1.0 + (sex == "f")  # women count twice
+    options = {"clusters": data.clusters, "sensitive_features": data.sensitive[["sex"]]}
     rows = slice(100, 400)
     part = data.x.iloc[rows], y.iloc[rows]
-    share = (groups["sex"].iloc[rows] == "f").mean()
-    assert cluster_scorer("mse", **options)(Line(), *part) == pytest.approx(-share)
-    assert cluster_scorer("spread", **options)(Line(), *part) == pytest.approx(-0.5)
+    women = (sex.iloc[rows] == "f").mean()
+    assert cluster_scorer("mse", **options)(Line(), *part) == pytest.approx(-women, rel=0.01)
+    assert cluster_scorer("spread", **options)(Line(), *part) == pytest.approx(-0.5, rel=0.01)
+    scorer = cluster_scorer("mse", sample_weight=weights, **options)
+    assert scorer(Line(), *part) == pytest.approx(-2 * women / (1 + women), rel=0.01)
+
+
+def test_a_spread_exists_also_where_groups_have_few_cases(data):
+    model = Means().fit(data.x, data.y, clusters=data.clusters, sensitive_features=data.sensitive)
+    scorer = cluster_scorer("spread", clusters=data.clusters, sensitive_features=data.sensitive)
+    assert scorer(model, data.x.iloc[:30], data.y.iloc[:30]) < 0

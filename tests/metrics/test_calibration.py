@@ -55,6 +55,20 @@ def test_constant_scores_and_a_group_without_positives():
     assert report["calibration_error"].tolist() == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("labels", [[True, False], [1, 0], [1.5, 0.5]])
+@pytest.mark.parametrize("clusters", [None, [1, 2, 3, 1, 2, 3]])
+def test_groups_are_named_by_labels_of_any_type(labels, clusters):
+    options = {"bins": 4, "clusters": clusters}
+    expected = group_calibration_report(Y, SCORE, sensitive_features=SEX, **options)
+    groups = SEX.map(dict(zip("mf", labels, strict=True)))
+    report = group_calibration_report(Y, SCORE, sensitive_features=groups, **options)
+    names = report.columns.drop("group")
+    assert report["group"].tolist() == labels[::-1]
+    pd.testing.assert_frame_equal(
+        report[names].sort_values("cases"), expected[names].sort_values("cases")
+    )
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [

@@ -47,9 +47,10 @@ def test_the_table_is_that_of_the_data(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["wages"])
-def test_a_sample_is_the_same_each_time(name):
+def test_a_sample_is_of_whole_clusters_and_the_same_each_time(name):
     first, second = (shapes.load(name, 50) for _ in range(2))
-    assert len(first) == 50 and first.x.index.equals(second.x.index)
+    assert first.x.index.equals(second.x.index)
+    assert first.first_clusters.value_counts().tolist() == [8] * 6  # years of six men
     assert list(first.clusters) == ["person", "year"]
     assert shapes.binary(first).y.isin([0, 1]).all()
 
