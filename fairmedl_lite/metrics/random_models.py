@@ -10,6 +10,7 @@ from fairmedl_lite.metrics.spread import sampling_variance
 DROP = chi2.ppf(0.95, df=1) / 2  # of the log likelihood, at the ends of the 95 % interval
 LARGEST = 10.0  # sd tried, in logits; of a continuous metric in sds of the groups' values
 STEPS = np.linspace(0, 8, 65)  # of the sds tried: LARGEST * sinh(step) / sinh(8)
+FINE = np.linspace(0, STEPS[-1], 4001)
 NORMAL_95 = norm.ppf(0.975)
 # The trapezoid rule in t with z = sinh(t): close together at the mode, and far into a long tail.
 TURNS = np.linspace(-3, 3, 32)
@@ -25,15 +26,65 @@ def sds_of(model, steps=STEPS):
     return LARGEST * model.scale * np.sinh(steps) / np.sinh(STEPS[-1])
 
 
-def likeliest_sd(model):
+def likeliest_sd(model, likelihood=None):
     """The sd of the largest profile likelihood, and the ends of its interval."""
-    _, likelihood = model.profile(sds_of(model))
+    likelihood = model.profile(sds_of(model))[1] if likelihood is None else likelihood
     curve = CubicSpline(STEPS, likelihood, bc_type=("clamped", "not-a-knot"))
     tops = [*STEPS[[0, -1]], *curve.derivative().roots(extrapolate=False)]
     top = max(tops, key=curve)
     ends = curve.solve(curve(top) - DROP, extrapolate=False)
     low, high = max(ends[ends < top], default=0.0), min(ends[ends > top], default=np.inf)
     return tuple(sds_of(model, np.array([top, low, high])))
+
+
+class Posterior:
+    """What is known of a model at flat priors of its sd and its coefficients, on a grid of sds.
+
+    The likelihood of an sd is the profile one, times what integrating the coefficients out by
+    Laplace's method makes of it: as that of REML it counts what the coefficients took.
+
+    Args:
+        model: A `RandomLogits` or a `RandomValues`.
+
+    Attributes:
+        sds: The sds tried, of shape `(sds,)`.
+        means: The likeliest means at each, `(sds, groups)`.
+        likelihood: The profile log likelihood, `(sds,)`.
+        chances: Posterior probability of each sd, `(sds,)`.
+    """
+
+    def __init__(self, model):
+        self.model, self.sds = model, sds_of(model)
+        self.means, self.likelihood = model.profile(self.sds)
+        self.information = model.slopes(self.means, self.sds)[0]
+        gram = model.design.T @ (self.information[:, :, None] * model.design)
+        gram = gram + np.eye(gram.shape[1]) / (LARGEST * model.scale) ** 2  # or one has no limit
+        self.covariance = np.linalg.inv(gram)  # (sds, coefficients, coefficients)
+        density = CubicSpline(STEPS, self.likelihood - np.linalg.slogdet(gram)[1] / 2)(FINE)
+        density = np.exp(density - density.max()) * np.cosh(FINE)  # flat in the sd, not its step
+        self._density, self._place = density / density.sum(), np.rint(FINE / STEPS[1]).astype(int)
+        self.chances = np.bincount(self._place, self._density)
+
+    def draw(self, draws, seed):
+        """Draws of the sd `(draws,)` and of the groups' means `(draws, groups)`."""
+        random = np.random.default_rng(seed)
+        chosen = random.choice(len(FINE), draws, p=self._density)
+        place = self._place[chosen]
+        root = np.linalg.cholesky(self.covariance)[place]
+        noise = random.normal(size=(*root.shape[:2], 1))
+        means = self.means[place] + (root @ noise)[:, :, 0] @ self.model.design.T
+        return sds_of(self.model, FINE[chosen]), means
+
+    def effects(self):
+        """Of each group the mean, the rate or value, and mean and sd of its effect: `(groups,)`."""
+        rate, effect, spread = self.model.effects(self.means, self.sds)
+        design = self.model.design
+        of_means = np.einsum("gp,spq,gq->sg", design, self.covariance, design)
+        # An effect takes in this share of what its mean misses.
+        share = self.sds[:, None] ** 2 * self.information
+        square = self.chances @ (effect**2 + spread**2 + share**2 * of_means)
+        mean, rate, effect = (self.chances @ part for part in (self.means, rate, effect))
+        return mean, rate, effect, np.sqrt(square - effect**2)
 
 
 def fitted(design, precision, pull):
@@ -72,7 +123,7 @@ class RandomLogits:
             self.cases = np.where(effect > 0, self.cases / effect, 0.0)
             self.hits = rate * self.cases
         else:
-            self.hits = np.round(rate * self.cases)
+            self.hits = np.round(rate * self.cases, 6)  # of weighted cases no whole number
         self.groups = int(np.sum(self.cases > 0))
         self.design = np.ones((len(report), 1)) if design is None else design
         some = 0 < self.hits.sum() < self.cases.sum()
@@ -95,17 +146,19 @@ class RandomLogits:
 
     def rates(self, mean, sd):
         """Posterior mean of each group's rate, and the ends of its 95 % interval."""
-        logits, weights = self._at(mean, sd)
-        effect, spread = self.effects(mean, sd)
+        rate, effect, spread = (part[0] for part in self.effects(*self._of_groups(mean, sd)))
         low, high = mean + effect - NORMAL_95 * spread, mean + effect + NORMAL_95 * spread
-        return (weights * expit(logits)).sum(axis=-1), expit(low), expit(high)
+        return rate, expit(low), expit(high)
 
-    def effects(self, mean, sd):
-        """Posterior mean and sd of each group's effect, on the scale of the logit."""
-        logits, weights = self._at(mean, sd)
+    def effects(self, means, sds):
+        """Posterior mean of each group's rate, and mean and sd of its effect on the logit.
+
+        Each of shape `(sds, groups)`, as `means`.
+        """
+        logits, weights, _ = self._posterior(means, sds)
         centre = (weights * logits).sum(axis=-1)
-        spread = np.sqrt((weights * (logits - centre[:, None]) ** 2).sum(axis=-1))
-        return centre - mean, spread
+        spread = np.sqrt((weights * (logits - centre[..., None]) ** 2).sum(axis=-1))
+        return (weights * expit(logits)).sum(axis=-1), centre - means, spread
 
     def typical(self, mean, sd):
         """The rate of a group whose effect is zero, and the sd of all groups' rates."""
@@ -123,10 +176,9 @@ class RandomLogits:
         lost = (weights * surplus**2).sum(axis=-1) - score**2
         return known - lost, score
 
-    def _at(self, mean, sd):
-        """Nodes and weights of `_posterior` at one mean, or one of each group, and one sd."""
-        means = np.broadcast_to(mean, (1, len(self.cases)))
-        return tuple(part[0] for part in self._posterior(means, np.array([sd]))[:2])
+    def _of_groups(self, mean, sd):
+        """One mean and one sd in the shapes `(sds, groups)` and `(sds,)`."""
+        return np.full((1, len(self.cases)), mean), np.array([sd])
 
     def _posterior(self, means, sds):
         """Nodes of each group's logit, their posterior weights, and its log likelihood.
@@ -191,14 +243,15 @@ class RandomValues:
 
     def rates(self, mean, sd):
         """Posterior mean of each group's value, and the ends of its 95 % interval."""
-        effect, spread = self.effects(mean, sd)
-        centre = mean + effect
+        means = np.full((1, len(self.seen)), mean)
+        centre, _, spread = (part[0] for part in self.effects(means, np.array([sd])))
         return centre, centre - NORMAL_95 * spread, centre + NORMAL_95 * spread
 
-    def effects(self, mean, sd):
-        """Posterior mean and sd of each group's effect."""
-        share = np.where(self.seen, sd**2 / (sd**2 + self.se**2), 0.0)
-        return share * np.where(self.seen, self.value - mean, 0.0), sd * np.sqrt(1 - share)
+    def effects(self, means, sds):
+        """Posterior mean of each group's value, and mean and sd of its effect."""
+        share = sds[:, None] ** 2 * self._precision(sds)
+        effect = share * np.where(self.seen, self.value - means, 0.0)
+        return means + effect, effect, sds[:, None] * np.sqrt(1 - share)
 
     def typical(self, mean, sd):
         """The value of a group whose effect is zero, and the sd of all groups' values."""
