@@ -33,6 +33,7 @@ _HOME = {
     ],
     "metrics.differences": ["group_differences"],
     "metrics.groups": ["intersections"],
+    "metrics.intersections": ["intersectional_effects", "intersectional_spread"],
     "metrics.spread": ["spread_report"],
     "metrics.random_effect": ["random_effect_rates", "random_effect_spread"],
     "metrics.calibration": ["group_calibration_report"],
@@ -50,6 +51,7 @@ _HOME = {
     "evaluation.model_card": ["model_card"],
     "evaluation.peers": ["FairlearnAdversary", "GPBoost"],
     "evaluation.baselines": ["Reweighing", "ThresholdPostProcessing"],
+    "evaluation.swap_averaging": ["SwapAveraging"],
     "plots": [
         "Figure",
         "plot_membership_calibration",

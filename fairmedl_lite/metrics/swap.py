@@ -63,7 +63,7 @@ def attribute_swap(
         )
 
     def swapped(group):
-        return _set_group(X, column, values[group], (linked or {}).get(group, {}))
+        return set_group(X, column, values[group], (linked or {}).get(group, {}))
 
     groups = X[column] if groups is None else groups
     change = _change(model, X, groups, values, swapped, predict)
@@ -170,7 +170,8 @@ def _predict(model, X, predict):
     return checks.check_values(model.predict(X, **predict), "predict")
 
 
-def _set_group(X, column, value, linked):
+def set_group(X, column, value, linked):
+    """The rows with a column set to one value, and with it what `{column: {old: new}}` links."""
     swapped = X.copy()
     swapped[column] = value
     for other, change in linked.items():
