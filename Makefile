@@ -84,7 +84,7 @@ test-jax: env build/jax.stamp
 	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest $(SIDE_BY_SIDE) tests)
 
 test-guide: env
-	$(call timed,guide,$(PY) -m pytest -m slow tests/tools/test_instructors.py)
+	$(call timed,guide,$(PY) -m pytest -m slow tests/tools)
 
 # GPBoost too stays out of $(VENV): the study alone needs it.
 build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp

@@ -4,7 +4,6 @@ import asyncio
 import math
 import multiprocessing
 import os
-import resource
 import shutil
 import sys
 import textwrap
@@ -165,6 +164,8 @@ def run(private: Path, name: str, limits: Limits, sandbox: bool = False) -> None
 
 def _nbgrader(private, name, limits, sandbox):
     """Grades, in a process of its own; what it and its kernel say goes into a log."""
+    import resource  # Windows has none, and grades nobody
+
     os.environ.update(QUIET)
     end_with_parent(private)
     most = int(limits.disk * 2**20)

@@ -3,7 +3,6 @@
 Both are written after each student. One run at a time may write.
 """
 
-import fcntl
 import os
 import sys
 import warnings
@@ -36,6 +35,11 @@ def locked(course: Path):
         SystemExit: If another run goes on.
     """
     course.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":  # it grades nobody there
+        yield
+        return
+    import fcntl
+
     with (course / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

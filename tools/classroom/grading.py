@@ -1,10 +1,11 @@
-"""Assignments for a class, with nbgrader: `release`, `grade`, `feedback` and `pool`.
+"""Assignments for a class, with nbgrader: `release`, `grade`, `feedback`, `pool`, `mutants`.
 
     python -m tools.classroom release             of each assignment what students get, in
                                                   classroom/release, and the instructor's version
     python -m tools.classroom grade 03 FOLDER     grades FOLDER: a folder, or a notebook, a student
     python -m tools.classroom feedback 03         after grading by hand: a page for each student
     python -m tools.classroom pool 07             after grading: one table of all students' runs
+    python -m tools.classroom mutants 03          breaks each solution; do its tests notice?
 
 It all stands in classroom/: JupyterLab started there has nbgrader's form grader. `make clean`
 leaves it alone.
@@ -25,7 +26,7 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from tools import ROOT
-from tools.classroom import gradebook, items, pool, sandbox
+from tools.classroom import gradebook, items, mutants, pool, sandbox
 from tools.classroom.execution import Limits, NotGraded
 from tools.classroom.gradebook import COLUMNS
 from tools.classroom.submission import autograde, marks, sweep
@@ -204,7 +205,7 @@ def pool_class(name: str, course: Path = COURSE) -> pd.DataFrame:
 def options(arguments=None):
     """The command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
-    parser.add_argument("task", choices=["release", "grade", "feedback", "pool"])
+    parser.add_argument("task", choices=["release", "grade", "feedback", "pool", "mutants"])
     parser.add_argument("number", nargs="?", default="", help="of the assignment, such as 03")
     parser.add_argument("submissions", nargs="?", type=Path, help="the folder to grade")
     parser.add_argument("--course", type=Path, default=COURSE, help="default: classroom/")
@@ -231,8 +232,10 @@ def main(arguments=None) -> None:
     """Runs one task and prints the table that it ends with."""
     chosen = options(arguments)
     course, names = chosen.course.resolve(), assignments.names(chosen.number)
-    if not names or (chosen.task != "release" and len(names) > 1):
+    if not names or (chosen.task not in ("release", "mutants") and len(names) > 1):
         sys.exit(f"Name one assignment, such as 03. Received: {chosen.number!r}. See --help.")
+    if chosen.task == "mutants":
+        sys.exit(mutants.report(names) > 0)
     folder = chosen.submissions
     if chosen.task == "grade" and (folder is None or not folder.is_dir()):
         sys.exit(f"The folder of submissions must exist. Received: {folder}.")
