@@ -46,7 +46,7 @@ help:
 	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
 	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
 	@echo "make release      assignments for a class, in classroom/ (ONLY=03 for one)"
-	@echo "make grade        grade a folder: ONLY=03 FROM=submissions"
+	@echo "make grade        grade a folder: ONLY=03 FROM=submissions (SANDBOX=required: or not at all)"
 	@echo "make address      where a fork lives, in every link: URL=https://github.com/OWNER/NAME"
 	@echo "make lock         choose new versions: requirements.lock, environment.yml, binder/"
 	@echo "make every        each of these but the study, on a clean clone: status and seconds (long)"
@@ -84,7 +84,7 @@ test-jax: env build/jax.stamp
 	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest $(SIDE_BY_SIDE) tests)
 
 test-guide: env
-	$(call timed,guide,$(PY) -m pytest -m slow tests/tools/test_instructors.py)
+	$(call timed,guide,$(PY) -m pytest -m slow tests/tools)
 
 # GPBoost too stays out of $(VENV): the study alone needs it.
 build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp
@@ -117,7 +117,7 @@ release: env
 	@$(PY) -m tools.classroom release $(ONLY)
 
 grade: env
-	@$(PY) -m tools.classroom grade $(ONLY) $(FROM)
+	@$(PY) -m tools.classroom grade $(ONLY) $(FROM) --sandbox $(or $(SANDBOX),auto)
 
 address: env
 	@$(PY) -m tools.repository.address $(URL)

@@ -15,7 +15,7 @@ from nbgrader.utils import is_solution
 
 from tools import ROOT
 from tools.classroom import grading, items
-from tools.classroom.submission import Limits
+from tools.classroom.execution import Limits
 from tools.lessons import assignments
 
 NAME = "03_measuring_fairness"

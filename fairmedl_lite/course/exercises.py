@@ -29,17 +29,20 @@ def check(what: str, value, expected, tolerance: float = 0.005, hints: dict | No
         >>> check("the odds of 0.75", 0.33, expected=3.0, hints=hints)
         Not yet: the odds of 0.75. Upside down: you divided the failures by the successes.
     """
+    say(verdict(what, value, expected, tolerance, hints))
+
+
+def verdict(what, value, expected, tolerance=0.005, hints=None) -> str:
+    """What `check` prints, of the same arguments: "Right" comes first where the value is."""
     if value is None or value is ...:
-        say(f"Not filled in yet: {what}. Put your answer in, then run this cell again.")
-        return
+        return f"Not filled in yet: {what}. Put your answer in, then run this cell again."
     problem = _problem(value, expected, tolerance)
     if not problem:
-        say(f"Right: {what}.")
-        return
+        return f"Right: {what}."
     fitting = [
         hint for wrong, hint in (hints or {}).items() if not _problem(value, wrong, tolerance)
     ]
-    say(f"Not yet: {what}. {[*fitting, problem][0]}")
+    return f"Not yet: {what}. {[*fitting, problem][0]}"
 
 
 def say(text):
@@ -56,6 +59,8 @@ def _problem(value, expected, tolerance):
 
 
 def _difference(value, expected, tolerance):
+    if isinstance(expected, pd.Series) and isinstance(value, pd.DataFrame):
+        value = value.squeeze("columns")  # a table of one column says the same
     if hasattr(value, "reindex_like") and type(value) is type(expected):
         if set(value.index) != set(expected.index):
             return f"Expected: the labels {list(expected.index)}. Received: {list(value.index)}."

@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade, is_locked, is_solution
 
-from tools.classroom import grading, items, submission
+from tools.classroom import execution, grading, items, submission
 from tools.lessons import assignments
 from tools.lessons.sources import ROOT
 from tools.lessons.watching import PATIENT, Patience
@@ -29,7 +29,7 @@ from tools.lessons.watching import PATIENT, Patience
 NAMES = assignments.names()
 FIRST = NAMES[0]
 LOOP = "import time\nwhile True:\n    time.sleep(1)"
-LIMITS = submission.Limits(idle=20)
+LIMITS = execution.Limits(idle=20)
 
 
 def read(name):
@@ -310,10 +310,10 @@ def test_feedback_takes_points_given_by_hand(name, course, graded):
     ids=["CPU", "wall", "memory", "memory of a child"],
 )
 def test_a_process_past_its_limits_is_ended(code, limits, reason):
-    process = submission.PROCESSES.Process(target=exec, args=(code,))
+    process = execution.PROCESSES.Process(target=exec, args=(code,))
     process.start()
-    with pytest.raises(submission.NotGraded, match=reason):
-        submission.watch(process, submission.Limits(**limits))
+    with pytest.raises(execution.NotGraded, match=reason):
+        execution.watch(process, execution.Limits(**limits))
     process.join()
     assert process.exitcode < 0
 
@@ -321,7 +321,7 @@ def test_a_process_past_its_limits_is_ended(code, limits, reason):
 def test_a_loop_that_cannot_be_interrupted_is_ended_and_names_the_reason(tmp_path):
     stubborn = "while True:\n    try:\n        while True: int()\n    except BaseException: pass"
     notebook = new_notebook(cells=[new_code_cell(stubborn)])
-    execute = submission.Stopping(timeout=None, patience=Patience(cpu=3))
+    execute = execution.Stopping(timeout=None, patience=Patience(cpu=3))
     with pytest.raises(DeadKernelError, match="it used more than 3 CPU seconds"):
         execute.preprocess(notebook, {"metadata": {"path": str(tmp_path)}})
 
@@ -331,10 +331,10 @@ def test_a_given_cell_that_was_stopped_is_not_the_students_fault():
     stopped = nbformat.v4.new_output("error", ename="KeyboardInterrupt", evalue="", traceback=[])
     cell = new_code_cell("import this", metadata={"nbgrader": role}, execution_count=1)
     cell.outputs = [stopped]
-    with pytest.raises(submission.NotGraded, match="--cell"):
+    with pytest.raises(execution.NotGraded, match="--cell"):
         submission.marks(new_notebook(cells=[cell]), {})
     cell.update(outputs=[], execution_count=None)
-    with pytest.raises(submission.NotGraded, match="was not run"):
+    with pytest.raises(execution.NotGraded, match="was not run"):
         submission.marks(new_notebook(cells=[cell]), {})
 
 

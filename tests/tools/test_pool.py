@@ -16,7 +16,7 @@ import instant_study as instant
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbgrader.utils import is_solution
 
-from tools.classroom import grading, pool
+from tools.classroom import gradebook, grading, pool
 from tools.lessons import assignments
 
 NAME = instant.NAME
@@ -71,7 +71,7 @@ def small_class(tmp_path):
 
 
 def test_each_seed_counts_once_and_who_is_left_out_has_a_reason(small_class):
-    runs, left_out = pool.collect(grading.gradebook(small_class), NAME, small_class)
+    runs, left_out = pool.collect(gradebook.read(small_class), NAME, small_class)
     own = runs.set_index(["student", "figure", "part"])["difference"].round(9).sort_index()
     assert set(runs["student"]) == {"ann", "ben"} and len(own) == 8
     assert own["ann", AUROC, "unseen"] == -0.1 and own["ben", SPREAD, "seen"] == -0.3
@@ -137,7 +137,7 @@ def graded_class(tmp_path_factory):
 def test_graded_notebooks_are_pooled(graded_class):
     course, grades = graded_class
     assert grades.query("student == 'ann'")["points"].tolist()[:3] == [4, 4, 4]
-    runs, left_out = pool.collect(grading.gradebook(course), NAME, course)
+    runs, left_out = pool.collect(gradebook.read(course), NAME, course)
     assert dict(zip(runs["student"], runs["seed"], strict=True)) == {"ann": 1, "ben": 2}
     assert left_out["reason"].tolist() == ["seed 1 is that of ann", "not answered"]
     assert (runs.query("figure == @SPREAD and part == 'seen'")["difference"] < 0).all()

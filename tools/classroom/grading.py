@@ -1,44 +1,45 @@
-"""Assignments for a class, with nbgrader: `release`, `grade`, `feedback` and `pool`.
+"""Assignments for a class, with nbgrader: `release`, `grade`, `feedback`, `pool`, `mutants`.
 
     python -m tools.classroom release             of each assignment what students get, in
                                                   classroom/release, and the instructor's version
     python -m tools.classroom grade 03 FOLDER     grades FOLDER: a folder, or a notebook, a student
     python -m tools.classroom feedback 03         after grading by hand: a page for each student
     python -m tools.classroom pool 07             after grading: one table of all students' runs
+    python -m tools.classroom mutants 03          breaks each solution; do its tests notice?
 
 It all stands in classroom/: JupyterLab started there has nbgrader's form grader. `make clean`
 leaves it alone.
 """
 
 import argparse
-import os
+import re
 import sys
-import warnings
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 from joblib import Parallel, delayed
-from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment, GenerateFeedback, GenerateSolution
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import capture_log, determine_grade, is_grade
-from sqlalchemy.exc import SAWarning
+from nbgrader.utils import capture_log, is_grade
 from tqdm import tqdm
 from traitlets.config import Config
 
 from tools import ROOT
-from tools.classroom import items, pool
-from tools.classroom.submission import Limits, NotGraded, autograde, marks
+from tools.classroom import gradebook, items, mutants, pool, sandbox
+from tools.classroom.execution import Limits, NotGraded
+from tools.classroom.gradebook import COLUMNS
+from tools.classroom.submission import autograde, marks, sweep
 from tools.lessons import assignments
 from tools.lessons.watching import HOUR, PATIENT
 
 RAW = argparse.RawDescriptionHelpFormatter
 COURSE = ROOT / "classroom"
-# nbgrader calls alembic by name, and an environment has it beside its Python.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 KERNEL = ["--log-level=ERROR", "--HistoryManager.hist_file=:memory:"]
-COLUMNS = ["student", "assignment", "question", "points", "max", "misconception", "reason"]
+NO_SCRIPTS = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'\">"
+)
 
 
 def release(name: str, course: Path = COURSE) -> None:
@@ -61,32 +62,71 @@ def convert(kind, name: str, course: Path) -> None:
 
 
 def grade(
-    name: str, submissions: Path, course: Path = COURSE, limits: Limits | None = None, jobs: int = 2
+    name: str,
+    submissions: Path,
+    course: Path = COURSE,
+    limits: Limits | None = None,
+    jobs: int = 2,
+    safe: bool = False,
 ) -> pd.DataFrame:
-    """Grades what a folder holds, several at once. The gradebook's rows of it come back."""
+    """Grades what a folder holds, several at once. The gradebook's rows of it come back.
+
+    First the solution is graded: where it does not get all points, the machine is at fault.
+    """
+    entries = students(submissions)
+    if not (course / "release" / name).exists():
+        raise SystemExit(f"{course} holds no release of {name}. Run `release` first.")
+    sweep(course)
+    limits = limits or Limits()
+    try_solution(name, course, limits, safe)
+    # Each thread waits for a process. The gradebook is written by this one alone.
+    tasks = (delayed(one)(entry, course, name, limits, safe) for entry in entries)
+    results = Parallel(jobs, prefer="threads", return_as="generator_unordered")(tasks)
+    tables = [
+        keep(*result, name, course) for result in tqdm(results, total=len(entries), unit="student")
+    ]
+    items.write(gradebook.read(course), course)
+    return pd.concat(tables).sort_values(COLUMNS[:2], kind="stable", ignore_index=True)
+
+
+def students(submissions: Path) -> list[Path]:
+    """What each student handed in: a folder, or a notebook."""
     entries = sorted(
         path
         for path in submissions.iterdir()
         if not path.name.startswith(".") and (path.is_dir() or path.suffix == ".ipynb")
     )
-    students = list(map(student_of, entries))
-    twice = sorted({student for student in students if students.count(student) > 1})
+    names = list(map(student_of, entries))
+    twice = sorted({student for student in names if names.count(student) > 1})
     if twice or not entries:
         raise SystemExit(
             f"{submissions} must hold one folder, or one notebook, for each student. "
             f"Received: {len(entries)}, twice: {', '.join(twice) or 'none'}."
         )
-    if not (course / "release" / name).exists():
-        raise SystemExit(f"{course} holds no release of {name}. Run `release` first.")
-    # Each thread waits for a process. The gradebook is written by this one alone.
-    tasks = (delayed(one)(entry, course, name, limits or Limits()) for entry in entries)
-    results = Parallel(jobs, prefer="threads", return_as="generator_unordered")(tasks)
-    rows = []
-    for student, notebook, row in tqdm(results, total=len(entries), unit="student"):
-        rows += row
-        if notebook is not None:
-            store(notebook, student, name, course)
-    return note(pd.DataFrame(rows, columns=COLUMNS), course)
+    return entries
+
+
+def try_solution(name: str, course: Path, limits: Limits, safe: bool) -> None:
+    """Ends the run if the solution does not get all points here and now: nobody would."""
+    _, _, rows = one(course / "solution" / name, course, name, limits, safe)
+    written = {asked for asked, row in ungraded(name).items() if row["written"]}
+    lost = [row for row in rows if row["points"] != row["max"] and row["question"] not in written]
+    if lost:
+        told = "; ".join(f"{row['question']}: {row['reason']}" for row in lost)
+        raise SystemExit(
+            f"Nobody is graded: the solution of {name} itself does not get all points here, so "
+            f"something is wrong with this machine or its limits, not with the class. {told}"
+        )
+
+
+def keep(student: str, notebook, rows: list[dict], name: str, course: Path) -> pd.DataFrame:
+    """Writes down what one student earned, at once."""
+    if notebook is not None:
+        taken = gradebook.store(notebook, student, name, course)
+        for row in rows:
+            row["reason"] = "; ".join(filter(None, [taken.get(row["question"]), row["reason"]]))
+        rows = gradebook.with_marks(rows, name, student, course)
+    return gradebook.note(pd.DataFrame(rows, columns=COLUMNS), course)
 
 
 def student_of(entry: Path) -> str:
@@ -94,12 +134,12 @@ def student_of(entry: Path) -> str:
     return entry.name if entry.is_dir() else entry.stem
 
 
-def one(entry: Path, course: Path, name: str, limits: Limits):
+def one(entry: Path, course: Path, name: str, limits: Limits, safe: bool = False):
     """Grades one student: the name, the graded notebook or None, and a row for each question."""
     student, wrong = student_of(entry), assignments.wrong_answers(name)
     named = {asked: [w["misconception"] for w in answers] for asked, answers in wrong.items()}
     try:
-        notebook, notes = autograde(entry, course, name, limits)
+        notebook, notes = autograde(entry, course, name, limits, safe)
         earned = marks(notebook, named)
     except NotGraded as problem:
         notebook, notes, earned = None, [str(problem)], ungraded(name)
@@ -120,73 +160,40 @@ def ungraded(name: str) -> dict:
     for cell in filter(is_grade, assignments.read(name).cells):
         said = cell.metadata.nbgrader
         row = {"points": float("nan"), "max": 0.0, "misconception": "", "reason": ""}
+        row["written"] = bool(said.solution)
         empty.setdefault(assignments.question(said.grade_id), row)["max"] += said.points
     return empty
 
 
-def store(notebook, student: str, name: str, course: Path) -> None:
-    """Keeps a graded notebook and its points where nbgrader's form grader looks for them."""
-    folder = course / "autograded" / student / name
-    folder.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, folder / f"{name}.ipynb")
-    with warnings.catch_warnings(), Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, of objects half made
-        book.update_or_create_student(student)
-        book.update_or_create_submission(name, student)
-        for cell in filter(is_grade, notebook.cells):
-            mark = book.find_grade(cell.metadata.nbgrader.grade_id, name, name, student)
-            mark.auto_score, _ = determine_grade(cell)
-            mark.needs_manual_grade = mark.auto_score is None
-        book.db.commit()
-
-
-def note(rows: pd.DataFrame, course: Path) -> pd.DataFrame:
-    """Writes rows into gradebook.csv in place of older ones of these students, and the items."""
-    old, keys = gradebook(course), COLUMNS[:3]
-    same = old.set_index(keys[:2]).index.isin(rows.set_index(keys[:2]).index)
-    whole = pd.concat([old[~same], rows]) if len(old) else rows
-    whole.sort_values(keys[:2], kind="stable").to_csv(course / "gradebook.csv", index=False)
-    items.write(whole, course)
-    return rows.sort_values(keys[:2], kind="stable", ignore_index=True)
-
-
-def gradebook(course: Path = COURSE) -> pd.DataFrame:
-    """What was graded so far. Points are missing where somebody has to look."""
-    path = course / "gradebook.csv"
-    if not path.exists():
-        return pd.DataFrame(columns=COLUMNS)
-    texts = ["student", "misconception", "reason"]
-    return pd.read_csv(path, dtype=dict.fromkeys(texts, str)).fillna(dict.fromkeys(texts[1:], ""))
-
-
 def feedback(name: str, course: Path = COURSE) -> pd.DataFrame:
     """Takes over the points that were given by hand, and writes a page for each student."""
-    rows = gradebook(course)
-    rows = rows[rows["assignment"] == name].set_index(COLUMNS[:3])
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-        for student in rows.index.unique("student"):
-            for asked, points in by_hand(book, name, student).items():
-                rows.loc[(student, name, asked), ["points", "reason"]] = points, "graded by hand"
+    rows = gradebook.read(course)
+    rows = rows[rows["assignment"] == name]
+    tables = []
+    for student, own in rows.groupby("student", sort=False):
+        given = own.to_dict("records")
+        if own["points"].notna().any():  # else what is stored is an older one
+            given = gradebook.with_marks(given, name, student, course)
+        tables += given
     convert(GenerateFeedback, name, course)
-    return note(rows.reset_index(), course)
+    for page in (course / "feedback").glob(f"*/{name}/*.html"):
+        page.write_text(without_scripts(page.read_text(encoding="utf-8")), encoding="utf-8")
+    table = gradebook.note(pd.DataFrame(tables, columns=COLUMNS), course)
+    items.write(gradebook.read(course), course)
+    return table
 
 
-def by_hand(book: Gradebook, name: str, student: str) -> dict:
-    """Question to points, of a student's questions that somebody has graded in part or whole."""
-    try:
-        marks = book.find_submission_notebook(name, name, student).grades
-    except MissingEntry:  # it could not be graded by the machine
-        return {}
-    rows = [(assignments.question(m.name), m.score, m.manual_score is not None) for m in marks]
-    scores = pd.DataFrame(rows, columns=["question", "points", "by_hand"]).groupby("question")
-    return scores["points"].sum()[scores["by_hand"].any()].to_dict()
+def without_scripts(page: str) -> str:
+    """A page that runs nothing, whatever stands in it: nbgrader's own scripts go too."""
+    page = re.sub(r"<script\b.*?</script\s*>", "", page, flags=re.DOTALL | re.IGNORECASE)
+    return page.replace("<head>", f"<head>{NO_SCRIPTS}", 1)
 
 
 def pool_class(name: str, course: Path = COURSE) -> pd.DataFrame:
     """Pools the graded runs of an assignment; who is left out is printed."""
     if not any(map(pool.is_study, assignments.read(name).cells)):
         sys.exit(f"Students must have run a study, as in 07. Received: {name}, which has none.")
-    runs, left_out = pool.collect(gradebook(course), name, course)
+    runs, left_out = pool.collect(gradebook.read(course), name, course)
     if len(left_out):
         print(f"Left out: {len(left_out)}", left_out.to_string(index=False), "", sep="\n")
     try:
@@ -198,17 +205,21 @@ def pool_class(name: str, course: Path = COURSE) -> pd.DataFrame:
 def options(arguments=None):
     """The command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=RAW)
-    parser.add_argument("task", choices=["release", "grade", "feedback", "pool"])
+    parser.add_argument("task", choices=["release", "grade", "feedback", "pool", "mutants"])
     parser.add_argument("number", nargs="?", default="", help="of the assignment, such as 03")
     parser.add_argument("submissions", nargs="?", type=Path, help="the folder to grade")
     parser.add_argument("--course", type=Path, default=COURSE, help="default: classroom/")
     parser.add_argument("--jobs", type=int, default=2, help="how many are graded at once")
+    told = "auto: where there can be one; required: else nobody is graded; no: never"
+    parser.add_argument("--sandbox", choices=sandbox.CHOICES, default="auto", help=told)
     limits = {
         "cell": "CPU seconds that a cell may use",
         "seconds": "CPU seconds that a submission may use",
         "megabytes": "memory that a submission may use",
         "idle": "seconds in which a cell may use no CPU",
         "wall": "seconds of wall time that a submission may take",
+        "disk": "megabytes that a submission may write",
+        "processes": "processes that a submission may have at once",
     }
     for limit, text in limits.items():
         default = getattr(Limits, limit)
@@ -221,8 +232,19 @@ def main(arguments=None) -> None:
     """Runs one task and prints the table that it ends with."""
     chosen = options(arguments)
     course, names = chosen.course.resolve(), assignments.names(chosen.number)
-    if not names or (chosen.task != "release" and len(names) > 1):
+    if not names or (chosen.task not in ("release", "mutants") and len(names) > 1):
         sys.exit(f"Name one assignment, such as 03. Received: {chosen.number!r}. See --help.")
+    if chosen.task == "mutants":
+        sys.exit(mutants.report(names) > 0)
+    folder = chosen.submissions
+    if chosen.task == "grade" and (folder is None or not folder.is_dir()):
+        sys.exit(f"The folder of submissions must exist. Received: {folder}.")
+    with gradebook.locked(course):
+        run_task(chosen, course, names)
+
+
+def run_task(chosen, course: Path, names: list[str]) -> None:
+    """Runs the chosen task on a course that no other run writes to."""
     if chosen.task == "release":
         for name in names:
             release(name, course)
@@ -234,11 +256,10 @@ def main(arguments=None) -> None:
         return
     if chosen.task == "feedback":
         table = feedback(names[0], course)
-    elif chosen.submissions is None or not chosen.submissions.is_dir():
-        sys.exit(f"The folder of submissions must exist. Received: {chosen.submissions}.")
     else:
-        limits = Limits(chosen.cell, chosen.seconds, chosen.megabytes, chosen.idle, chosen.wall)
-        table = grade(names[0], chosen.submissions, course, limits, chosen.jobs)
+        safe = sandbox.choose(chosen.sandbox, course)
+        limits = Limits(**{limit: getattr(chosen, limit) for limit in Limits.__annotations__})
+        table = grade(names[0], chosen.submissions, course, limits, chosen.jobs, safe)
     print(table.to_string(index=False), items.analyse(table).to_string(index=False), sep="\n\n")
     print(f"\nSee gradebook.csv and items.html in {chosen.course}.")
 

@@ -1,104 +1,31 @@
 """Grades one submission in a process of its own, within limits, whatever is wrong with it."""
 
-import asyncio
-import math
-import multiprocessing
-import os
+import hashlib
 import re
 import shutil
-import sys
 import tempfile
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import psutil
-from nbclient.exceptions import DeadKernelError
-from nbgrader.converters import Autograde
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import Execute
-from nbgrader.utils import capture_log, determine_grade, is_grade, is_locked
-from traitlets import Instance
-from traitlets.config import Config
+from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbgrader.utils import determine_grade, is_grade, is_locked
 
+from tools.classroom.execution import ALIVE, STOPPED, STUDENT, Limits, NotGraded, run
 from tools.lessons.assignments import question
-from tools.lessons.run import QUIET
-from tools.lessons.watching import HOUR, PATIENT, Patience, Usage, kill
 
-# A fork of a process that has loaded nbgrader takes half the time; Windows has no forks.
-HOW = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-PROCESSES = multiprocessing.get_context(HOW)
-PROCESSES.set_forkserver_preload([__name__, "nbgrader.preprocessors"])
-STOPPED = "KeyboardInterrupt"
-STUDENT = "student"  # within the private folder: a real name may hold what nbgrader cannot take
-
-
-class NotGraded(Exception):
-    """Why a submission has no points: somebody has to look at it."""
+# What says something of the machine, and nothing of a student.
+NOT_JUDGED = ("ImportError", "ModuleNotFoundError", "FileNotFoundError", "MemoryError")
+# What pandas and matplotlib show, without what could run in a browser.
+TAGS = "a b blockquote br code col colgroup dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img li ol p"
+TAGS = (TAGS + " pre s span strong sub sup table tbody td tfoot th thead tr u ul").split()
+ATTRIBUTES = {"*": ["align", "class", "colspan", "rowspan", "scope", "title"]}
+ATTRIBUTES |= {"a": ["href"], "img": ["alt"]}
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+SAFE = {"text/plain", "text/latex", "text/csv", "application/json", "image/png", "image/jpeg"}
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a submission may use. A busy machine is no student's fault: CPU seconds are counted.
-
-    Args:
-        cell: CPU seconds of a cell; one that uses more is stopped, and the next one is run.
-        seconds: CPU seconds of the whole submission.
-        megabytes: Memory of all its processes.
-        idle: Seconds in which a cell may use no CPU.
-        wall: Seconds of wall time, far beyond any that a right submission takes.
-    """
-
-    cell: float = 120
-    seconds: float = 600
-    megabytes: float = 2000
-    idle: float = 120
-    wall: float = HOUR
-
-
-class Stopping(Execute):
-    """nbgrader's execution; a cell is stopped for what it uses, not for the time that it takes."""
-
-    patience = Instance(Patience, ()).tag(config=True)
-    usage, reason = None, ""
-
-    def preprocess(self, *arguments, **settings):
-        """Runs a notebook; says why its kernel was ended, if a cell could not be stopped."""
-        try:
-            return super().preprocess(*arguments, **settings)
-        except DeadKernelError as error:
-            raise DeadKernelError(self.reason or str(error)) from error
-        finally:
-            if self.usage:
-                self.usage.stop()
-            self.usage = None
-
-    def on_cell_execute(self, **_):
-        """Counts anew. The first cell has just got its kernel."""
-        if self.usage is None:
-            self.usage = Usage()
-            self.usage.watch(self.km.provisioner.pid, self.patience, self._stop)
-        self.reason = ""
-        self.usage.begin()
-
-    def on_cell_executed(self, cell, **reply):
-        """Writes into the error of a stopped cell why it was stopped."""
-        self.usage.end()
-        super().on_cell_executed(cell=cell, **reply)
-        for output in cell.outputs:
-            if output.get("ename") == STOPPED:
-                output.evalue = self.reason
-
-    def _stop(self, reason):
-        if self.reason:  # It was interrupted before, and goes on.
-            kill(self.km.provisioner.pid)
-        else:
-            self.reason = reason
-            asyncio.run(self.km.interrupt_kernel())
-
-
-def autograde(entry: Path, course: Path, name: str, limits: Limits):
+def autograde(entry: Path, course: Path, name: str, limits: Limits, sandbox: bool = False):
     """The graded notebook of a student's folder, or file, and what was mended before.
 
     Raises:
@@ -107,15 +34,39 @@ def autograde(entry: Path, course: Path, name: str, limits: Limits):
     release = nbformat.read(course / "release" / name / f"{name}.ipynb", as_version=4)
     notebook, notes = find(entry, release, name)
     notes += restore(notebook, release)
-    with tempfile.TemporaryDirectory(prefix="grade_", ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(prefix=prefix(course), ignore_cleanup_errors=True) as place:
         private = Path(place)
         shutil.copy(course / "gradebook.db", private)
         handed_in = private / "submitted" / STUDENT / name
         handed_in.mkdir(parents=True)
         nbformat.write(notebook, handed_in / f"{name}.ipynb")
-        run(private, name, limits)
+        run(private, name, limits, sandbox)
         graded = private / "autograded" / STUDENT / name / f"{name}.ipynb"
-        return nbformat.read(graded, as_version=4), notes
+        return harmless(nbformat.read(graded, as_version=4)), notes
+
+
+def prefix(course: Path) -> str:
+    """How the private folders of this course's submissions begin, in the temporary folder."""
+    return f"grade_{hashlib.sha256(str(course.resolve()).encode()).hexdigest()[:12]}_"
+
+
+def sweep(course: Path) -> None:
+    """Removes what a run that was killed has left; no other run may go on."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix(course)}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def harmless(notebook):
+    """A notebook without scripts: whoever opens it, or its page, runs nothing."""
+    options = {"tags": TAGS, "attributes": ATTRIBUTES, "strip": True, "safe_output_keys": SAFE}
+    cleaner = SanitizeHTML(enabled=True, **options)
+    notebook.metadata = {"kernelspec": dict(KERNEL)}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" or "<" in cell.source:
+            cleaner.preprocess_cell(cell, {}, 0)
+        cell.metadata = {key: cell.metadata[key] for key in cell.metadata if key == "nbgrader"}
+        cell.pop("attachments", None)
+    return nbformat.from_dict(notebook)
 
 
 def find(entry: Path, release, name: str):
@@ -158,50 +109,6 @@ def restore(notebook, release) -> list[str]:
     return [f"put back: {', '.join(missing)}"] if missing else []
 
 
-def run(private: Path, name: str, limits: Limits) -> None:
-    """Runs nbgrader on the one submission of a private course folder."""
-    process = PROCESSES.Process(target=_nbgrader, args=(private, name, limits))
-    process.start()
-    watch(process, limits)
-    if process.exitcode:
-        log = (private / "log").read_text(encoding="utf-8", errors="replace")
-        raise NotGraded(f"nbgrader gave up: {_last_error(log)}")
-
-
-def _nbgrader(private, name, limits):
-    """Grades, in a process of its own; what it and its kernel say goes into a log."""
-    os.environ.update(QUIET)
-    with (private / "log").open("w", encoding="utf-8") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        place = CourseDirectory(root=str(private), assignment_id=name, student_id=STUDENT)
-        patience = Patience(limits.cell, limits.idle, limits.wall)
-        settings = PATIENT | {"timeout": None, "patience": patience}
-        grader = Autograde(coursedir=place, config=Config({"Stopping": settings}))
-        steps = grader.autograde_preprocessors
-        grader.autograde_preprocessors = [Stopping if step is Execute else step for step in steps]
-        done = capture_log(grader)
-        log.write(done.get("log", done.get("error", "")))  # nbgrader may have nothing to say
-    sys.exit(not done["success"])
-
-
-def watch(process, limits: Limits) -> None:
-    """Waits for a process; past a limit it is ended with all its children."""
-    usage, patience = Usage(), Patience(limits.seconds, math.inf, limits.wall)
-    usage.watch(process.pid)
-    try:
-        while process.is_alive():
-            if usage.peak > limits.megabytes * 2**20:
-                raise NotGraded(f"stopped: it took more than {limits.megabytes} MB of memory")
-            if reason := usage.ended(patience):
-                raise NotGraded(f"stopped: {reason}")
-            process.join(0.1)
-    finally:
-        usage.stop()
-        if process.is_alive():
-            psutil.wait_procs(kill(process.pid), timeout=10)
-
-
 def marks(notebook, misconceptions: dict) -> dict:
     """What a graded notebook earns: question to points, max, misconception and reason.
 
@@ -230,8 +137,16 @@ def _check_run(cell):
     given = is_locked(cell) and cell.cell_type == "code"
     if given and cell.execution_count is None:
         raise NotGraded(f"the cell {_grade_id(cell)} was not run")
-    if given and not is_grade(cell) and any(o.get("ename") == STOPPED for o in cell.outputs):
+    names = [output.get("ename") for output in cell.get("outputs", [])]
+    if ALIVE in names:
+        raise NotGraded(
+            f"the tests of {question(_grade_id(cell))} pass whatever is answered: something in "
+            "this notebook changes them. Look at it"
+        )
+    if given and not is_grade(cell) and STOPPED in names:
         raise NotGraded(f"the given cell {_grade_id(cell)} was stopped: allow more with --cell")
+    if given and not is_grade(cell) and (reason := _not_judged(_errors(cell))):
+        raise NotGraded(f"not judged: the given cell {_grade_id(cell)} says {reason}")
 
 
 def _judged(row, names):
@@ -241,6 +156,8 @@ def _judged(row, names):
     reason = told[0][1] if told else (errors or ["not answered"])[0]
     if row["points"] != row["points"]:
         reason = "to be graded by hand"
+    elif row["points"] < row["max"] and not told and _not_judged(errors):
+        row["points"], reason = float("nan"), f"not judged: {_not_judged(errors)}"
     lost = row["points"] != row["max"]
     return row | {"misconception": told[0][0] if told and lost else "", "reason": reason * lost}
 
@@ -251,19 +168,17 @@ def _errors(cell):
     return [_said(error.ename, _line(error.evalue)) for error in errors]
 
 
+def _not_judged(errors):
+    """The first error that says something of this machine alone, or None."""
+    return next((text for text in errors if text.startswith(NOT_JUDGED)), None)
+
+
 def _said(kind, text):
     if kind == "NotImplementedError":
         return "not answered"
     if kind == STOPPED:
         return f"a cell was stopped: {text or 'it was interrupted'}"
     return text if kind == "AssertionError" and text else f"{kind}: {text}".rstrip(": ")
-
-
-def _last_error(log):
-    """The last line of a log that names an error."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()] or ["it left no log"]
-    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
-    return _line([*lines[-1:], *named][-1])
 
 
 def _line(text):

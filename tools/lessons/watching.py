@@ -99,6 +99,11 @@ class Usage:
             self.begin()
             stop(reason)
 
+    def left(self) -> list[psutil.Process]:
+        """The processes that were seen and still run, also those that lost their parent."""
+        with self._lock:
+            return [member for member in self._own if member.is_running()]
+
     def stop(self) -> float:
         """Ends the sampling and returns the peak in MB of 2^20 bytes, as Binder and ps count."""
         self._done.set()
