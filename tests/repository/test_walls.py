@@ -21,7 +21,7 @@ MAY = {
     "evaluation": {"checks", "tables", "data", "model", "training", "metrics", "estimator"},
     "course": {"checks", "data", "metrics", "plots"},
 }
-PAGE, MODEL, TRAINING, CORE, FIT, FITS = 300, 1300, 540, 3760, 250, 620  # lines
+PAGE, MODEL, TRAINING, CORE, FIT, FITS = 300, 1300, 540, 3770, 250, 620  # lines
 EXACT = [
     LIBRARY / "estimator" / f"{name}.py"
     for name in ("exact", "henderson", "linear_gaussian", "linear_bernoulli")
