@@ -70,7 +70,7 @@ def intersectional_spread(
         >>> found = intersectional_spread(rates, people)
         >>> found[["sd_null", "sd_additive", "pcv", "strata", "empty"]].round(2)
            sd_null  sd_additive  pcv  strata  empty
-        0     0.82          0.0  1.0      12      0
+        0     0.77          0.0  1.0      12      0
     """
     crossing, rows = _crossing(sensitive_features), []
     for metric, part in _by_metric(report, crossing):
@@ -117,7 +117,7 @@ def intersectional_effects(report: pd.DataFrame, sensitive_features: pd.DataFram
         >>> found = intersectional_effects(rates, people)
         >>> found.loc[found["deviates"], ["age", "sex", "race", "additive", "effect"]].round(2)
           age sex race  additive  effect
-        5   y   f    l      0.45   -0.56
+        5   y   f    l      0.41   -0.43
     """
     crossing, parts = _crossing(sensitive_features), []
     for metric, part in _by_metric(report, crossing):
