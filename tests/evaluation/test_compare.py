@@ -350,7 +350,8 @@ def test_warnings_of_fits_are_told_once_for_each_kind(data, tmp_path, jobs):
     for _ in range(2):  # the second time from the file
         with pytest.warns() as told:
             run(models, data, **options)
-        assert [(each.category, str(each.message)) for each in told] == [
+        told = [(each.category, str(each.message)) for each in told]
+        assert [each for each in told if "fits warn" in each[1]] == [
             (ConvergenceWarning, "4 of 6 fits warn, such as 'one' at seed 3: 3 steps."),
             (UserWarning, "4 of 6 fits warn, such as 'one' at seed 3: 4 rows miss 'sex'."),
         ]
