@@ -186,6 +186,7 @@ def feedback(name: str, course: Path = COURSE) -> pd.DataFrame:
 def without_scripts(page: str) -> str:
     """A page that runs nothing, whatever stands in it: nbgrader's own scripts go too."""
     page = re.sub(r"<script\b.*?</script\s*>", "", page, flags=re.DOTALL | re.IGNORECASE)
+    page = re.sub(r"(?i)href\s*=\s*([\"'])\s*(javascript|vbscript):.*?\1", "", page)
     return page.replace("<head>", f"<head>{NO_SCRIPTS}", 1)
 
 

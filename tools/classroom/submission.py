@@ -64,6 +64,8 @@ def harmless(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code" or "<" in cell.source:
             cleaner.preprocess_cell(cell, {}, 0)
+        if cell.cell_type != "code":  # a link of Markdown is no tag yet
+            cell.source = re.sub(r"(?i)(javascript|vbscript)\s*:", r"\1 ", cell.source)
         cell.metadata = {key: cell.metadata[key] for key in cell.metadata if key == "nbgrader"}
         cell.pop("attachments", None)
     return nbformat.from_dict(notebook)
