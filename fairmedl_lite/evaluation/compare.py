@@ -146,6 +146,7 @@ def compare(
             records[record["model"], record["seed"]] = record
             if file:
                 file.append(record)
+    records = {key: records[key] for key in fits}  # whichever ended first
     _warn_of_failures(records)
     _warn_as_fits_did(records)
     table = pd.concat([_table(records[key]) for key in fits], ignore_index=True)
