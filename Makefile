@@ -37,7 +37,7 @@ help:
 	@echo "make course       run every lesson and print what it took (ONLY=06 for one)"
 	@echo "make test         style, unit tests, and the stored outputs of the lessons"
 	@echo "make test-jax     the unit tests on the JAX backend"
-	@echo "make test-guide   every command of the instructors' guide, in a clone"
+	@echo "make test-guide   the instructors' guide in a clone, attacks and mutants: what is slow"
 	@echo "make env          only make the environment, in $(VENV)"
 	@echo "make lessons      execute notebooks/sources into the lessons (ONLY=06 for one)"
 	@echo "make book         the lessons and the study as a site, in build/book"

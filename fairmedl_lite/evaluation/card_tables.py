@@ -181,6 +181,7 @@ def gaps(parts, groups):
         "People of two groups at once; sensitive attributes that the data do not have.",
         "Other clusters, places and times than these."
         + " No cluster was held out." * ("unseen" not in parts),
-        "How much these figures vary: they are of one fit and one set of test rows.",
+        "How much these figures vary: they are of one fit and one set of test rows, and the noise "
+        "floors take rows of one cluster as independent.",
         "What happens to people once the model is used.",
     ]

@@ -9,7 +9,7 @@ CONSTANTS = ("beta1_power", "beta2_power", "lr", "beta1", "beta2", "epsilon")
 class Adam(keras.optimizers.Adam):
     """Keras's Adam, quicker on TensorFlow for many small variables and for few rows of a large one.
 
-    A variable's step is one operation in place of forty. Where a step looked up some rows of a
+    A variable's step is one operation in place of some forty. Where a step looked up some rows of a
     table, those alone move, and their moments. JAX needs no such help.
 
     Args:

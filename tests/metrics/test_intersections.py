@@ -3,13 +3,11 @@
 `lme4/intersections.R` printed what stands here of lme4.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from strata import adult_strata, wage_rows
 
 from fairmedl_lite import (
     group_report,
@@ -21,9 +19,6 @@ from fairmedl_lite import (
 )
 from fairmedl_lite.metrics.intersections import _main_effects, _pooled
 from fairmedl_lite.metrics.random_models import RandomLogits, RandomValues, likeliest_sd
-
-sys.path.insert(0, str(Path(__file__).parent / "lme4"))
-from strata import adult_strata, wage_rows
 
 ATTRIBUTES = ["age", "race", "sex", "marital_status"]
 PEOPLE = pd.DataFrame(

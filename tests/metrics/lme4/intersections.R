@@ -1,5 +1,5 @@
 # MAIHDA by lme4 1.1-31: what test_intersections.py holds the library to.
-#     python tests/metrics/lme4/strata.py, then Rscript tests/metrics/lme4/intersections.R
+#     python tests/metrics/strata.py, then Rscript tests/metrics/lme4/intersections.R
 library(lme4)
 told <- function(null, additive) {
   sds <- c(attr(VarCorr(null)$stratum, "stddev"), attr(VarCorr(additive)$stratum, "stddev"))

@@ -1,4 +1,4 @@
-"""Write the tables that intersections.R reads, into build: python tests/metrics/lme4/strata.py."""
+"""Write the tables that intersections.R reads, into build: python tests/metrics/strata.py."""
 
 import numpy as np
 import pandas as pd
