@@ -75,7 +75,8 @@ class guess:  # noqa: N801 - learners call it as a function
             )
         picked = self.letters.get(self.buttons.value)
         if picked is None:
-            display(_Folded(PICK_FIRST, "Open the answer", self.options))
+            told = [f"Answer: {answer}.", *_told(self.options)]
+            display(_Folded(PICK_FIRST, "Open the answer", told))
             return
         guessed = "You guessed it."
         if picked != answer:
@@ -84,13 +85,15 @@ class guess:  # noqa: N801 - learners call it as a function
         say(self.options[answer])
 
     def _answer(self, found):
-        """The one option that a result leads to, or what was found if it leads to none or more."""
+        """The one option that a result leads to; `None` if it leads to none or to more."""
+        if isinstance(found, str):
+            return found
         fitting = [
             option
             for option, rule in self.when.items()
             if eval(rule, {"__builtins__": PLAIN, "it": found})  # a rule of our own question bank
         ]
-        return fitting[0] if len(fitting) == 1 else found
+        return fitting[0] if len(fitting) == 1 else None
 
 
 def quiz(question: str, options: dict | None = None) -> None:
@@ -121,27 +124,29 @@ def quiz(question: str, options: dict | None = None) -> None:
         reply.value = spoken(f"{verdict} {_explained(options[picked])}" if picked else "")
 
     buttons.observe(respond, "value")
-    display(reply, _Folded("", "All answers", options))
+    display(reply, _Folded("", "All answers", list(_told(options))))
 
 
 class _Folded:
-    """All answers of a question with their reasons, folded; as plain text they stay untold."""
+    """Answers with their reasons, folded; as plain text they stay untold."""
 
-    def __init__(self, before, summary, options):
-        self.before, self.summary, self.options = before, summary, options
+    def __init__(self, before, summary, answers):
+        self.before, self.summary, self.answers = before, summary, answers
 
     def __repr__(self):
         return f"{self.before} {self.summary}.".strip()
 
     def _repr_html_(self):
         before = f'<p class="pick-first">{self.before}</p>' if self.before else ""
-        right = _right_answer(self.options)
-        answers = _lines(
-            f"{letter}. {answer}: {'Right. ' if answer == right else ''}"
-            f"{_explained(self.options[answer])}"
-            for letter, answer in _lettered(self.options).items()
-        )
-        return f"{before}<details><summary>{self.summary}</summary>{answers}</details>"
+        folded = f"<summary>{self.summary}</summary>{_lines(self.answers)}"
+        return f"{before}<details>{folded}</details>"
+
+
+def _told(options):
+    """Each answer, and what there is to say about it."""
+    for letter, answer in _lettered(options).items():
+        right = "Right. " if isinstance(options[answer], str) else ""
+        yield f"{letter}. {answer}: {right}{_explained(options[answer])}"
 
 
 def spoken(text):

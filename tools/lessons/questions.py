@@ -168,7 +168,7 @@ def exercise(name: str, body: str) -> Exercise:
     for key, label, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         if key == "answer":
             answers.append(_answer(label, text))
-        elif key == "tolerance":
+        elif key == "tolerance" and answers:
             number, *rest = HINT.split(text)
             answers[-1].tolerance = float(number)
             answers[-1].hints += _hints(rest)
@@ -176,6 +176,7 @@ def exercise(name: str, body: str) -> Exercise:
             found[key] = text.strip("\n")
     for key in ("starter", "also", "solution"):
         ast.parse(found.get(key, ""))
+    found.pop("tolerance", None)
     if not answers or not found.get("starter") or not found.get("solution"):
         raise ValueError(
             f"The exercise {name!r} must have a :starter:, an :answer name: and a :solution:. "
@@ -197,7 +198,11 @@ def _hints(parts):
 
 def parsed(kind: str, name: str, body: str):
     """The question or the exercise of a block."""
-    return exercise(name, body) if kind == "exercise" else question(kind, name, body)
+    try:
+        return exercise(name, body) if kind == "exercise" else question(kind, name, body)
+    except SyntaxError as error:
+        message = f"The block {name!r} holds code that Python cannot read: {error.text!r}."
+        raise ValueError(message) from error
 
 
 def expanded(cells: list, lesson: str) -> list:
@@ -207,11 +212,17 @@ def expanded(cells: list, lesson: str) -> list:
         if cell.cell_type != "markdown" or not BLOCK.search(cell.source):
             new.append(cell)
             continue
-        parts = BLOCK.split(cell.source)
-        for text, block in zip(parts[::5], [*zip(*(parts[i::5] for i in (2, 3, 4))), None]):
-            new += [new_markdown_cell(text.strip())] if text.strip() else []
-            new += parsed(*block).cells(lesson) if block else []
+        start = 0
+        for match in BLOCK.finditer(cell.source):
+            new += _prose(cell.source[start : match.start()])
+            new += parsed(*match.groups()[1:]).cells(lesson)
+            start = match.end()
+        new += _prose(cell.source[start:])
     return new
+
+
+def _prose(text):
+    return [new_markdown_cell(text.strip())] if text.strip() else []
 
 
 def blocks(source: Path) -> list:
