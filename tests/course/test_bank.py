@@ -1,4 +1,4 @@
-"""What the build computed of an exercise comes back from JSON, and `check` takes it for the same."""
+"""What the build computed of an exercise survives JSON, and `check` takes it for the same."""
 
 import json
 
