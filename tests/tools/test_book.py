@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import fairmedl_lite
-from tools.lessons import api, book
+from tools.lessons import api, book, eye, questions, sources
 
 LESSONS = sorted(path.stem for path in (book.ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ALT_WORDS = 5
@@ -156,6 +156,25 @@ def test_solutions_are_folded_and_search_has_an_index(pages):
     folded = re.findall(r"<details>\s*<summary>Solution.*?</details>", text, re.DOTALL)
     assert folded and all("highlight" in solution for solution in folded)
     assert "threshold" in (folder / "searchindex.js").read_text(encoding="utf-8")
+
+
+def told(text, block):
+    """The reasons of a question that a page shows before it answers, or folds the answers."""
+    place = text.find(f"{block.name}.see(") if block.kind == "guess" else text.find(block.name)
+    before = text[: text.find(eye.bare("Open the answer"), place)] if place >= 0 else text
+    return [sentence for sentence in eye.reasons(block) if eye.bare(sentence) in before]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_no_page_tells_an_answer(pages, name):
+    text = eye.bare(eye.Page((pages[1] / f"{name}.html").read_text(encoding="utf-8")).text)
+    blocks = questions.blocks(sources.SOURCES / f"{name}.md")
+    asked = [block for block in blocks if isinstance(block, questions.Question)]
+    assert asked and all(eye.bare(block.ask) in text for block in asked)
+    assert [sentence for block in asked for sentence in told(text, block)] == []
+    solved = [block for block in blocks if isinstance(block, questions.Exercise)]
+    parts = [part for block in solved for part in eye.solving(block)]
+    assert [part for part in parts if eye.bare(part) in text] == []
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
     python -m tools.lessons.counts      a line for each lesson; --lines 06 lists what does not count
 
 Words and questions are read at 230 a minute, visible lines of code at 20. A line is the lesson's
-own unless it belongs to a question, a check, an import, an assertion, a text for a figure, or to a
-statement that only shapes a table or a label for showing. Folded cells are not visible. Of the
-answers a reader sees the reason of one.
+own unless it belongs to a question, a check, an import or an assertion, draws a figure, shapes a
+table or a text of rounded numbers for showing, or names an option of a question. Folded cells are
+not visible. Of the answers a reader sees the reason of one.
 """
 
 import argparse
@@ -20,9 +20,10 @@ WORDS, LINES = 230, 20  # a minute
 DETAILS = re.compile(r"<details>.*?</details>", re.DOTALL)
 LINK = re.compile(r"\]\([^)]*\)|https?://\S+")
 WORD = re.compile(r"[^\W_](?:[\w'’-]*\w)?")
-ASKS = {"guess", "quiz", "check", "accessible_tables"}
-SHAPES = {
-    *("add_prefix", "add_suffix", "astype", "fillna", "pivot", "pivot_table", "rename"),
+DRAWERS = {"axes", "axis", "figure", "plt", "sns"}
+MACHINES = DRAWERS | {
+    *("guess", "see", "quiz", "check", "accessible_tables", "Figure"),
+    *("add_prefix", "add_suffix", "fillna", "melt", "pivot", "pivot_table", "rename"),
     *("rename_axis", "reset_index", "set_index", "stack", "to_string", "unstack"),
 }
 SETUP = "remove-cell"
@@ -58,34 +59,49 @@ def is_folded(cell) -> bool:
     return sources.FOLD in cell.metadata.get("tags", [])
 
 
-def machinery(code: str) -> set:
+def machinery(code: str, options=frozenset()) -> set:
     """The numbers of the lines that are not what the lesson is about."""
-    found = set()
-    for node in ast.walk(ast.parse(code)):
-        if is_machinery(node):
-            found |= set(range(node.lineno, node.end_lineno + 1))
+    found = set().union(*(_lines(node, options) for node in ast.parse(code).body))
     return found & filled(code)
 
 
-def is_machinery(node) -> bool:
-    """Whether a statement or an argument is no part of what the lesson is about."""
+def _lines(node, options) -> set:
+    """The lines of a statement that do not count; all of a block if none of it counts."""
+    inside = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.stmt)]
+    whole = set(range(node.lineno, node.end_lineno + 1))
+    if not inside:
+        return whole if is_machinery(node, options) else set()
+    parts = [_lines(part, options) for part in inside if not is_text(part)]
+    return whole if all(parts) else set().union(*parts)
+
+
+def is_text(node) -> bool:
+    """Whether a statement is a docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def is_machinery(node, options=frozenset()) -> bool:
+    """Whether a simple statement is no part of what the lesson is about."""
+    parts = list(ast.walk(node))
     if isinstance(node, ast.Import | ast.ImportFrom | ast.Assert):
         return True
-    if isinstance(node, ast.keyword):
-        return node.arg == "alt"
-    if not isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.Return):
-        return False
-    calls = [part.func for part in ast.walk(node) if isinstance(part, ast.Call)]
-    called = {getattr(call, "id", None) or getattr(call, "attr", None) for call in calls}
-    return bool(called & (ASKS | SHAPES | {"see"})) or is_label(node)
+    texts = {part.value for part in parts if isinstance(part, ast.Constant)}
+    return bool(called(parts) & MACHINES) or bool(texts & options) or is_label(node, parts)
 
 
-def is_label(node) -> bool:
+def called(parts) -> set:
+    """The names of the functions and methods that are called, and of what a method belongs to."""
+    functions = [part.func for part in parts if isinstance(part, ast.Call)]
+    names = {getattr(each, "id", None) or getattr(each, "attr", None) for each in functions}
+    owners = {getattr(getattr(each, "value", None), "id", None) for each in functions}
+    return names | owners & DRAWERS
+
+
+def is_label(node, parts) -> bool:
     """Whether a statement only makes texts of rounded numbers: it holds formats, and no call."""
-    parts = list(ast.walk(node))
     formats = any(isinstance(part, ast.FormattedValue) and part.format_spec for part in parts)
-    names = {getattr(part.func, "id", "") for part in parts if isinstance(part, ast.Call)}
-    return formats and isinstance(node, ast.Assign | ast.Return) and names <= {"zip"}
+    calls = called(parts) <= {"zip", "items", "itertuples"}
+    return formats and calls and isinstance(node, ast.Assign | ast.Return)
 
 
 def visible(notebook) -> list:
@@ -99,12 +115,20 @@ def words(text: str) -> int:
     return len(WORD.findall(LINK.sub("]", DETAILS.sub("", text))))
 
 
-def asked(source: Path) -> str:
-    """What a reader reads of a lesson's questions: options, and the reason of the right one."""
-    found = [block for block in questions.blocks(source) if isinstance(block, questions.Question)]
-    texts = [text for block in found for text in (block.ask, *block.options)]
-    reasons = [why for block in found for why in block.options.values() if isinstance(why, str)]
-    return "\n".join([*texts, *reasons])
+def asked(source: Path) -> list:
+    """The questions of a lesson."""
+    return [block for block in questions.blocks(source) if isinstance(block, questions.Question)]
+
+
+def read_of(question) -> str:
+    """What a reader reads of a question: its options, and the reason of the right one."""
+    right = [why for why in question.options.values() if isinstance(why, str)]
+    return "\n".join([question.ask, *question.options, *right])
+
+
+def of_options(source: Path) -> frozenset:
+    """The options of a lesson's questions."""
+    return frozenset(option for question in asked(source) for option in question.options)
 
 
 def count(source: Path) -> Count:
@@ -117,9 +141,11 @@ def count(source: Path) -> Count:
         for cell in notebook.cells
         if cell.cell_type == "code" and is_folded(cell) and SETUP not in cell.metadata.tags
     ]
-    lines, other = (sum(len(of(text)) for text in code) for of in (filled, machinery))
+    options, lines = of_options(source), sum(len(filled(text)) for text in code)
+    other = sum(len(machinery(text, options)) for text in code)
     hidden = sum(len(filled(text)) for text in folded)
-    return Count(words("\n".join([*prose, asked(source)])), lines, lines - other, hidden)
+    text = "\n".join([*prose, *map(read_of, asked(source))])
+    return Count(words(text), lines, lines - other, hidden)
 
 
 def listed(source: Path) -> str:
@@ -127,7 +153,7 @@ def listed(source: Path) -> str:
     found = []
     for cell in visible(sources.read(source)):
         lines = cell.source.splitlines()
-        found += [lines[at - 1] for at in sorted(machinery(cell.source))]
+        found += [lines[at - 1] for at in sorted(machinery(cell.source, of_options(source)))]
     return "\n".join(found)
 
 
