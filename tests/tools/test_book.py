@@ -158,11 +158,24 @@ def test_solutions_are_folded_and_search_has_an_index(pages):
     assert "threshold" in (folder / "searchindex.js").read_text(encoding="utf-8")
 
 
+ANSWERED = {"guess": ("{}.see(", "Open the answer"), "quiz": (".{}'", "All answers")}
+
+
 def told(text, block):
-    """The reasons of a question that a page shows before it answers, or folds the answers."""
-    place = text.find(f"{block.name}.see(") if block.kind == "guess" else text.find(block.name)
-    before = text[: text.find(eye.bare("Open the answer"), place)] if place >= 0 else text
-    return [sentence for sentence in eye.reasons(block) if eye.bare(sentence) in before]
+    """The reasons of a question that a page shows above its folded answers."""
+    call, folded = ANSWERED[block.kind]
+    place = text.find(eye.bare(folded), text.find(call.format(block.name)))
+    return [sentence for sentence in eye.reasons(block) if eye.bare(sentence) in text[:place]]
+
+
+@pytest.mark.parametrize("kind, call", [("guess", "who.see(x)"), ("quiz", 'quiz("00.who")')])
+def test_a_page_that_tells_an_answer_is_found(kind, call):
+    folded = ANSWERED[kind][1]
+    block = questions.Question(kind, "who", "Who?", {"a": "They are rare among others."}, {})
+    for shown, found in [("They are rare among others.", 1), ("", 0)]:
+        page = f"<p>{call}</p><p>{shown}</p><details><summary>{folded}</summary>They are rare "
+        page += "among others.</details><p>They are rare among others.</p>"
+        assert len(told(eye.bare(eye.Page(page).text), block)) == found
 
 
 @pytest.mark.parametrize("name", LESSONS)
