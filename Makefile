@@ -33,7 +33,7 @@ endef
 .PHONY: help env course test test-jax test-guide lab lessons book browser binder study study-quick release grade address lock every clean
 
 help:
-	@echo "make lab          open JupyterLab on the first lesson"
+	@echo "make lab          open JupyterLab on the first lesson, in lessons/: your own copies"
 	@echo "make course       run every lesson and print what it took (ONLY=06 for one)"
 	@echo "make test         style, unit tests, and the stored outputs of the lessons"
 	@echo "make test-jax     the unit tests on the JAX backend"
@@ -93,7 +93,8 @@ build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp
 	@touch $@
 
 lab: env
-	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb
+	@$(PY) -m tools.lessons.cleared
+	@$(PY) -m jupyterlab lessons/00_start_here.ipynb
 
 lessons: env
 	@$(PY) -m tools.lessons --write --only $(ONLY)
