@@ -59,6 +59,7 @@ _HOME = {
         "plot_frontier",
         "plot_group_rates",
     ],
+    "course.diagram": ["diagram"],
     "course.exercises": ["check"],
     "course.quiz": ["accessible_tables", "guess", "quiz"],
 }
