@@ -216,7 +216,7 @@ def frontier(results, study, folder):
     link = f"../results/study_{study}_frontier.csv"
     said = "Each point is a weight of debiasing on both, on validation rows; thin lines are "
     blocks = [
-        f"{said}intervals. All points, those of FE or ME alone too, stand in [their table]({link}).",
+        f"{said}intervals. All points, also of FE or ME alone, stand in [their table]({link}).",
         image(plot_frontier(table, **options), f"frontier_{study}", folder),
     ]
     return blocks + ([] if study in REGRESSIONS else group_rates(results, study, folder))

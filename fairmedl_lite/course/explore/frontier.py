@@ -50,10 +50,11 @@ def _draw_weight(points, form, step, attribute):
     look = {"color": "black", "fillstyle": "none", "markersize": 13, "capsize": 4, "zorder": 10}
     at = -row["difference_auroc"], row["model"]
     spread = _ends(row, "difference", "low", "high")
-    axes.errorbar(*at, xerr=ends, yerr=spread, fmt="o", label="picked, 95 % intervals", **look)
+    axes.errorbar(*at, xerr=ends, yerr=spread, fmt="o", **look)
     axes.axhline(row["baseline"], color="grey", linewidth=1, linestyle=":")
     axes.set(xlabel="loss of AUROC", ylabel="SD of TPR", title=attribute)
-    axes.set_ylim(0, 1.1 * max(row["baseline"], points["model"].max()))
+    top = row["model"] + spread[1][0]
+    axes.set_ylim(0, 1.1 * max(row["baseline"], points["model"].max(), top))
     return _finish(
         figure,
         f"{form}, weight {row['weight']:g}, on validation rows of Adult: AUROC "
