@@ -55,6 +55,7 @@ _HOME = {
     "plots.figure": ["Figure"],
     "plots.rates": ["plot_group_rates"],
     "plots.frontier": ["plot_frontier"],
+    "plots.residuals": ["plot_residual_quantiles"],
     "plots.clusters": ["plot_cluster_effects", "plot_membership_calibration"],
     "course.diagram": ["diagram"],
     "course.exercises": ["check"],
