@@ -27,7 +27,7 @@ def test_each_has_words_on_a_white_card_in_letters_of_twelve_pixels(name):
     sizes = [float(node.get("font-size")) for node in root.iter() if node.get("font-size")]
     assert min(sizes) >= 12
     # 350 pixels are left to a figure on a phone.
-    assert min(sizes) * 350 / float(root.get("width")) > 8.5
+    assert min(sizes) * 350 / float(root.get("width")) >= 9
 
 
 @named

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-TEXT, SMALL, LINE = 15, 12, 18  # pixels: of a text, of an index, from line to line
+TEXT, SMALL, LINE = 15, 13, 18  # pixels: of a text, of an index, from line to line
 INK, PALE, LIT, BLUE, FILL = "#222222", "#666666", "#a63c00", "#0063a0", "#fdebd0"
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
