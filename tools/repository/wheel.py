@@ -33,10 +33,10 @@ from pathlib import Path
 import fairmedl_lite
 home = Path(fairmedl_lite.__file__).parent
 assert home.is_relative_to(sys.prefix), f"expected the installed package, and got {home}"
-names = {name: getattr(fairmedl_lite, name) for name in fairmedl_lite.__all__}
+known = {name: getattr(fairmedl_lite, name) for name in ("guess", "check")}
 runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-for name in ("guess", "check"):
-    for test in doctest.DocTestFinder().find(names[name], name, globs=dict(names)):
+for name, public in known.items():
+    for test in doctest.DocTestFinder().find(public, name, globs=dict(known)):
         runner.run(test)
 assert runner.tries and not runner.failures, runner.summarize()
 print(f"guess and check: {runner.tries} lines of examples do what they say")
