@@ -1,4 +1,4 @@
-"""Builds the wheel and its source archive from a clean clone, and tries the wheel where a user would.
+"""Builds the wheel and the source archive from a clean clone, and tries the wheel elsewhere.
 
     python -m tools.repository.wheel              into dist/
     python -m tools.repository.wheel --tag v0.1.0 and the tag must be that of the version
@@ -45,7 +45,9 @@ print(f"guess and check: {runner.tries} lines of examples do what they say")
 
 def version(root: Path = ROOT) -> str:
     """The version that pyproject.toml gives to the package."""
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "version"
+    ]
 
 
 def tracked(root: Path = ROOT) -> set[str]:
