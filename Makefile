@@ -30,7 +30,7 @@ define timed
 	&& echo "$(1): $$(cat "$$last") seconds"
 endef
 
-.PHONY: help env course test test-jax test-guide lab lessons book browser binder study study-quick release grade address lock every clean
+.PHONY: help env course test test-jax test-guide lab lessons book browser binder wheel study study-quick release grade address lock every clean
 
 help:
 	@echo "make lab          open JupyterLab on the first lesson, in lessons/: your own copies"
@@ -43,6 +43,7 @@ help:
 	@echo "make book         the lessons and the study as a site, in build/book"
 	@echo "make browser      go through the lessons and the book in Chromium, into build/browser"
 	@echo "make binder       make what Binder makes, and open every lesson in it"
+	@echo "make wheel        build the package into dist/ and try it outside the repository"
 	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
 	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
 	@echo "make release      assignments for a class, in classroom/ (ONLY=03 for one)"
@@ -107,6 +108,9 @@ browser: env
 
 binder: env
 	$(call timed,binder,$(PY) -m tools.repository.binder)
+
+wheel: env
+	$(call timed,wheel,$(PY) -m tools.repository.wheel --tag "$(TAG)")
 
 study: env build/gpboost.stamp
 	$(call timed,study,PYTHONPATH=build/gpboost $(PY) -m study && $(PY) -m study.report)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import Bounds, minimize
 
-from fairmedl_lite.estimator.henderson import Effects
-from fairmedl_lite.estimator.linear_bernoulli import BernoulliBound
-from fairmedl_lite.estimator.linear_gaussian import GaussianLikelihood
-from fairmedl_lite.estimator.running import slope_features, with_ones
+from fairmedl_lite.linear.bernoulli import BernoulliBound
+from fairmedl_lite.linear.gaussian import GaussianLikelihood
+from fairmedl_lite.linear.henderson import Effects
+from fairmedl_lite.model.running import slope_features, with_ones
 
 LEAST = 1e-4  # of Lambda's diagonal: an effect of that size has no variance
 FLAT = 1e-4  # nats a cluster: the slope at a maximum
@@ -20,6 +20,14 @@ class ExactFit(NamedTuple):
     log_likelihood: float
     converged: bool
     values: list  # of the log likelihood, on the way
+
+
+def has_exact_fit(settings):
+    """Whether a model of these settings has an exact fit."""
+    stepwise = ("epochs", "batch_size", "learning_rate")
+    if any(getattr(settings, name) is not None for name in stepwise):
+        return False
+    return not (settings.hidden or settings.fairness or settings.fixed_loss)
 
 
 def fit_exactly(model, x, ids, outcome, weights, kept, reml=False):

@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from fairmedl_lite.estimator import summaries
-from fairmedl_lite.estimator.exact import effects_of
-from fairmedl_lite.estimator.running import (
+from fairmedl_lite.linear.exact import effects_of, has_exact_fit
+from fairmedl_lite.model.running import (
     average_design,
     outputs,
     posterior_variance,
     with_ones,
 )
-from fairmedl_lite.estimator.settings import has_exact_fit
+from fairmedl_lite.summaries import tables as summaries
 
 CROSSED = (
     "With several cluster variables the posterior is mean-field across them: the intervals of "

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fairmedl_lite.estimator import henderson
-from fairmedl_lite.estimator.henderson import Effects, Factor, Products, Solution, split, stacked
-from fairmedl_lite.estimator.linear_gaussian import GaussianLikelihood
+from fairmedl_lite.linear import henderson
+from fairmedl_lite.linear.gaussian import GaussianLikelihood
+from fairmedl_lite.linear.henderson import Effects, Factor, Products, Solution, split, stacked
 
 ROWS = 80
 

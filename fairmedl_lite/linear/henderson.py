@@ -11,7 +11,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
-from fairmedl_lite.estimator.running import in_chunks
+from fairmedl_lite.model.running import in_chunks
 
 DENSE, LARGEST = 10, 8_000  # non-zeros a row from which a sparse factor fills up; rows of a dense
 COLUMNS = 256  # of an inverse, at a time

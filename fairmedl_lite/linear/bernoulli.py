@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from scipy.special import expit, log_expit
 
-from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
+from fairmedl_lite.linear.henderson import Factor, Products, Solution, split, stacked
 
 MOST_NODES = 32
 STEPS, TOLERANCE = 50, 1e-9

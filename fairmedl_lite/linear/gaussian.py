@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from fairmedl_lite.estimator.henderson import Factor, Products, Solution, split, stacked
+from fairmedl_lite.linear.henderson import Factor, Products, Solution, split, stacked
 
 LEAST_REST = 1e-12  # of y' y, which rounding may take away
 

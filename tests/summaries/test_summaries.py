@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairmedl_lite.estimator import summaries
 from fairmedl_lite.estimator.encoding import TableEncoder
-from fairmedl_lite.estimator.henderson import Effects
+from fairmedl_lite.linear.henderson import Effects
 from fairmedl_lite.model.random_effects import SPEED, RandomEffects
+from fairmedl_lite.summaries import tables as summaries
 
 TABLE = pd.DataFrame(
     {

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.estimator.henderson import Factor, Products, stacked
-from fairmedl_lite.estimator.running import with_ones
+from fairmedl_lite.linear.henderson import Factor, Products, stacked
+from fairmedl_lite.model.running import with_ones
 
 INTERCEPT = "intercept"
 AVERAGE = "average"  # effect of slopes on hidden units, which mean nothing one by one

@@ -1,7 +1,7 @@
 # What lme4 says of schools it did not meet, its parameters held at those of the other schools.
-#     Rscript tests/estimator/lme4/adapt.R     (lme4 1.1-31; prints what test_adapting.py holds)
+#     Rscript tests/linear/lme4/adapt.R     (lme4 1.1-31; prints what test_adapting.py holds)
 library(lme4)
-data <- read.csv("tests/estimator/lme4/crossed.csv.gz")
+data <- read.csv("tests/linear/lme4/crossed.csv.gz")
 data$school <- factor(data$school)
 new <- data$school %in% levels(data$school)[1:5]
 fitted <- lmer(y ~ x + (1 + x | school), data[!new, ], REML = FALSE)

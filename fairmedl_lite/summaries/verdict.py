@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.estimator.settings import has_exact_fit
-from fairmedl_lite.estimator.summaries import coefficient_map
+from fairmedl_lite.linear.exact import has_exact_fit
+from fairmedl_lite.summaries.tables import coefficient_map
 
 NO_VARIANCE = 2e-3  # standard deviation of an effect, over that of the residual
 PERFECT = 0.9999  # correlation
