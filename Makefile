@@ -30,10 +30,10 @@ define timed
 	&& echo "$(1): $$(cat "$$last") seconds"
 endef
 
-.PHONY: help env course test test-jax test-guide lab lessons book browser binder study study-quick release grade address lock every clean
+.PHONY: help env course test test-jax test-guide lab lessons book browser binder wheel study study-quick release grade address lock every clean
 
 help:
-	@echo "make lab          open JupyterLab on the first lesson"
+	@echo "make lab          open JupyterLab on the first lesson, in lessons/: your own copies"
 	@echo "make course       run every lesson and print what it took (ONLY=06 for one)"
 	@echo "make test         style, unit tests, and the stored outputs of the lessons"
 	@echo "make test-jax     the unit tests on the JAX backend"
@@ -43,6 +43,7 @@ help:
 	@echo "make book         the lessons and the study as a site, in build/book"
 	@echo "make browser      go through the lessons and the book in Chromium, into build/browser"
 	@echo "make binder       make what Binder makes, and open every lesson in it"
+	@echo "make wheel        build the package into dist/ and try it outside the repository"
 	@echo "make study        fit the whole study: results/ and docs/study.md (hours)"
 	@echo "make study-quick  the committed choices on few seeds, in build/study-quick"
 	@echo "make release      assignments for a class, in classroom/ (ONLY=03 for one)"
@@ -93,7 +94,8 @@ build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp
 	@touch $@
 
 lab: env
-	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb
+	@$(PY) -m tools.lessons.cleared
+	@$(PY) -m jupyterlab lessons/00_start_here.ipynb
 
 lessons: env
 	@$(PY) -m tools.lessons --write --only $(ONLY)
@@ -106,6 +108,9 @@ browser: env
 
 binder: env
 	$(call timed,binder,$(PY) -m tools.repository.binder)
+
+wheel: env
+	$(call timed,wheel,$(PY) -m tools.repository.wheel --tag "$(TAG)")
 
 study: env build/gpboost.stamp
 	$(call timed,study,PYTHONPATH=build/gpboost $(PY) -m study && $(PY) -m study.report)

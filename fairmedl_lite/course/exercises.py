@@ -5,22 +5,33 @@ import textwrap
 import numpy as np
 import pandas as pd
 
+from fairmedl_lite.course import bank
+
 NUMBER = "a number"
 KINDS = {"b": "True or False", "i": NUMBER, "u": NUMBER, "f": NUMBER}
 
 
-def check(what: str, value, expected, tolerance: float = 0.005, hints: dict | None = None) -> None:
-    """Print whether an exercise's answer is right, or what may be wrong with it. Never raises.
+def check(
+    what: str, value, expected=None, tolerance: float = 0.005, hints: dict | None = None
+) -> None:
+    """Print whether an exercise's answer is right, or what may be wrong with it.
+
+    A lesson's exercise has a name, and what is right is known: `check("01.union_rows", rows)`. Of
+    an exercise of your own say what is expected. No answer makes it raise.
 
     Args:
-        what: String: what the answer is, such as `"the design effect"`.
+        what: String: an exercise's name; or what the answer is, such as `"the design effect"`.
         value: The learner's answer; `None` or `...` where it is not filled in yet.
         expected: The right answer: a number, a string, True or False; or several of one kind as
             a list, an array, a set, a dictionary, a Series or a DataFrame. Where both have
-            labels, these are compared, and their order does not matter.
+            labels, these are compared, and their order does not matter. An exercise that has a
+            name takes none.
         tolerance: How far a number may lie from the expected one, in its own units.
         hints: Dictionary of wrong answer to hint: the misconception's name, a colon, and what
             was computed instead. Of several numbers the wrong answer is a tuple.
+
+    Raises:
+        ValueError: If nothing is expected and no exercise has this name.
 
     Example:
         >>> check("the odds of 0.75", 3.0, expected=3.0)
@@ -29,7 +40,17 @@ def check(what: str, value, expected, tolerance: float = 0.005, hints: dict | No
         >>> check("the odds of 0.75", 0.33, expected=3.0, hints=hints)
         Not yet: the odds of 0.75. Upside down: you divided the failures by the successes.
     """
-    say(verdict(what, value, expected, tolerance, hints))
+    if expected is None:
+        say(verdict_of(bank.find(what, "what"), value))
+    else:
+        say(verdict(what, value, expected, tolerance, hints))
+
+
+def verdict_of(exercise: dict, value) -> str:
+    """What `check` prints of an exercise of the question bank."""
+    expected, wrong = bank.decode(exercise.get("expected")), exercise.get("wrong", [])
+    hints = list(zip(map(bank.decode, wrong), exercise["hints"], strict=False))
+    return verdict(exercise["what"], value, expected, exercise["tolerance"], hints)
 
 
 def verdict(what, value, expected, tolerance=0.005, hints=None) -> str:
@@ -39,9 +60,8 @@ def verdict(what, value, expected, tolerance=0.005, hints=None) -> str:
     problem = _problem(value, expected, tolerance)
     if not problem:
         return f"Right: {what}."
-    fitting = [
-        hint for wrong, hint in (hints or {}).items() if not _problem(value, wrong, tolerance)
-    ]
+    pairs = hints.items() if isinstance(hints, dict) else hints or ()
+    fitting = [hint for wrong, hint in pairs if not _problem(value, wrong, tolerance)]
     return f"Not yet: {what}. {[*fitting, problem][0]}"
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from fairmedl_lite import checks, tables
-from fairmedl_lite.estimator.henderson import Effects, Factor, Products, split, stacked
-from fairmedl_lite.estimator.linear_bernoulli import BernoulliBound
-from fairmedl_lite.estimator.running import (
+from fairmedl_lite.linear.bernoulli import BernoulliBound
+from fairmedl_lite.linear.henderson import Effects, Factor, Products, split, stacked
+from fairmedl_lite.model.running import (
     outputs,
     posterior_variance,
     slope_features,

@@ -16,7 +16,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fairmedl_lite import checks, tables
 from fairmedl_lite.estimator.adapting import Adapting
-from fairmedl_lite.estimator.describing import Describing
 from fairmedl_lite.estimator.encoding import as_table
 from fairmedl_lite.estimator.file import Saving
 from fairmedl_lite.estimator.predicting import Predicting
@@ -24,12 +23,13 @@ from fairmedl_lite.estimator.rows import Rows
 from fairmedl_lite.estimator.settings import (
     NEED_CLUSTERS,
     check_settings,
-    has_exact_fit,
     model_settings,
 )
-from fairmedl_lite.estimator.summaries import identified
-from fairmedl_lite.estimator.verdict import verdict
+from fairmedl_lite.linear.exact import fit_exactly, has_exact_fit
 from fairmedl_lite.model.cells import Cells
+from fairmedl_lite.summaries.describing import Describing
+from fairmedl_lite.summaries.tables import identified
+from fairmedl_lite.summaries.verdict import verdict
 
 PREDICTOR_LOSS = "sparse_categorical_crossentropy"
 
@@ -234,8 +234,6 @@ class FairMEDLEstimator(Predicting, Describing, Adapting, Saving, BaseEstimator)
 
     def _fit_exactly(self, x, ids, outcome, sample_weight):
         """The exact fit, if there is one; the model's weights are set to it."""
-        from fairmedl_lite.estimator.exact import fit_exactly
-
         if not has_exact_fit(self):
             return None
         weights = np.ones(len(x)) if sample_weight is None else sample_weight

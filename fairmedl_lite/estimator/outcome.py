@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import expit
 
 from fairmedl_lite import checks
-from fairmedl_lite.estimator.linear_bernoulli import average_over_normal, expected_log_likelihood
-from fairmedl_lite.estimator.summaries import LATENT_VARIANCE
+from fairmedl_lite.linear.bernoulli import average_over_normal, expected_log_likelihood
+from fairmedl_lite.summaries.tables import LATENT_VARIANCE
 from fairmedl_lite.tables import as_series
 
 

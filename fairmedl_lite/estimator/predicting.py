@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from fairmedl_lite import checks
 from fairmedl_lite.estimator import posterior
 from fairmedl_lite.estimator.encoding import as_table
-from fairmedl_lite.estimator.running import (
+from fairmedl_lite.model.running import (
     CHUNK,
     average_design,
     in_chunks,
@@ -16,7 +16,7 @@ from fairmedl_lite.estimator.running import (
     slope_features,
     with_ones,
 )
-from fairmedl_lite.estimator.summaries import posterior_table
+from fairmedl_lite.summaries.tables import posterior_table
 
 EFFECTS = ("fixed", "random", "mixed")
 UNSEEN = (None, "fixed", "prior", "predict", "shuffled")

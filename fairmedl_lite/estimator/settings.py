@@ -4,6 +4,7 @@ import inspect
 import math
 
 from fairmedl_lite import checks
+from fairmedl_lite.linear.exact import has_exact_fit
 
 FORMS = ("adversary", "correlation", "equalized_odds")
 READINGS = ("activations", "standardised")
@@ -39,14 +40,6 @@ def check_settings(settings):
             "A cluster adversary reads hidden layers. Received: hidden=(). "
             "Pass cluster_adversary=0, or name hidden units."
         )
-
-
-def has_exact_fit(settings):
-    """Whether a model of these settings has an exact fit."""
-    stepwise = ("epochs", "batch_size", "learning_rate")
-    if any(getattr(settings, name) is not None for name in stepwise):
-        return False
-    return not (settings.hidden or settings.fairness or settings.fixed_loss)
 
 
 def _check_fairness_on(settings):

@@ -214,9 +214,9 @@ def frontier(results, study, folder):
     if study in REGRESSIONS:
         options = {"metric": "attribute_swap", "label": "change of the attribute swap (%)"}
     link = f"../results/study_{study}_frontier.csv"
-    said = "Each point is a weight, on validation rows of the tuning seeds; thin lines are "
+    said = "Each point is a weight of debiasing on both, on validation rows; thin lines are "
     blocks = [
-        f"{said}intervals. The points stand in [their table]({link}).",
+        f"{said}intervals. All points, also of FE or ME alone, stand in [their table]({link}).",
         image(plot_frontier(table, **options), f"frontier_{study}", folder),
     ]
     return blocks + ([] if study in REGRESSIONS else group_rates(results, study, folder))

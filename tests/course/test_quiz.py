@@ -10,7 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from fairmedl_lite import Figure
 from fairmedl_lite.course import quiz as module
-from fairmedl_lite.course.quiz import _mended, accessible_tables, guess, quiz
+from fairmedl_lite.course.quiz import PICK_FIRST, _mended, accessible_tables, guess, quiz
 
 OPTIONS = {
     "up": "Adding rows helps.",
@@ -40,10 +40,15 @@ def test_wrong_guess_is_told_its_misconception_and_the_reason(shown, capsys):
     )
 
 
-def test_no_guess_goes_on_and_says_so(shown, capsys):
+def test_no_guess_goes_on_and_the_answer_is_folded(shown, capsys):
     guess("Which way?", OPTIONS).see("up")
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("Answer: up. You have not guessed") and second == "Adding rows helps."
+    assert capsys.readouterr().out == ""
+    told = shown[-1]
+    assert repr(told) == f"{PICK_FIRST} Open the answer."
+    before, folded = told._repr_html_().split("<details>")
+    assert before == f'<p class="pick-first">{PICK_FIRST}</p>'
+    assert folded.startswith("<summary>Open the answer</summary><p>Answer: up.<br>A. up: Right. ")
+    assert "B. down: Misconception: Noise taken for signal. You may" in folded
 
 
 def test_a_guess_by_button_counts(shown, capsys):
@@ -109,6 +114,45 @@ def test_another_answer_than_the_right_one_says_the_result_has_changed(shown, an
         guess("Which way?", OPTIONS).see(answer)
 
 
+ENTRY = {
+    "ask": "How many?",
+    "options": {"ten": ["Noise", "Not so."], "two": "Count.", "none": ["Nothing", "There are."]},
+    "when": {"ten": "it > 5", "two": "1 < it < 5", "none": "max(it, 0) < 1"},
+}
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    """A lesson 09 of one question and one exercise."""
+    exercise = {"what": "a sum", "tolerance": 0.1, "hints": ["Odds: no."]}
+    found = {"expected": 2.0, "wrong": [3.0]}
+    entries = {"many": ENTRY, "sum": exercise | found, "new": exercise}
+    monkeypatch.setattr(module.bank, "lesson", lambda number: entries if number == "09" else {})
+
+
+def test_a_lessons_question_has_a_name_and_its_result_may_be_a_number(shown, stored, capsys):
+    asked = guess("09.many", choice="A")
+    assert list(asked.letters.values()) == ["ten", "two", "none"] and "How many?" in shown[0].data
+    asked.see(2.5)
+    assert "Answer: two. You guessed: ten. Misconception: Noise." in capsys.readouterr().out
+    asked.see("two")
+    for value in (7, 0, 5):
+        with pytest.raises(ValueError, match=f"Received: {value}. The result has changed"):
+            asked.see(value)
+
+
+def test_a_lessons_quiz_has_a_name(shown, stored):
+    quiz("09.many")
+    assert "How many?" in shown[0].data and "B. two: Right. Count." in shown[-1]._repr_html_()
+
+
+@pytest.mark.parametrize("name", ["09.sum", "09.x", "08.many", "many"])
+@pytest.mark.parametrize("ask", [guess, quiz])
+def test_a_name_that_no_question_has_is_refused(shown, stored, ask, name):
+    with pytest.raises(ValueError, match=f"such as '00.who'.* Received: '{name}'"):
+        ask(name)
+
+
 def test_a_quiz_answers_at_once_in_a_spoken_region(shown):
     assert quiz("Which way?", OPTIONS) is None
     question, buttons, reply, _ = shown
@@ -126,7 +170,8 @@ def test_a_quiz_answers_at_once_in_a_spoken_region(shown):
 
 def test_without_a_kernel_a_quiz_has_its_answers_folded(shown):
     quiz("Which way?", {"<up>": "So & so.", "down": ("Name", "Why.")})
-    assert shown[-1].data == (
+    assert repr(shown[-1]) == "All answers."
+    assert shown[-1]._repr_html_() == (
         "<details><summary>All answers</summary><p>A. &lt;up&gt;: Right. So &amp; so.<br>"
         "B. down: Misconception: Name. Why.</p></details>"
     )

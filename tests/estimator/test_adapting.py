@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from fairmedl_lite import FairMEDLClassifier, FairMEDLRegressor
 
-DATA = Path(__file__).parent / "lme4"
+DATA = Path(__file__).parents[1] / "linear" / "lme4"
 LINEAR = {"hidden": (), "cluster_adversary": 0, "fairness": 0}
 NETWORK = {"hidden": (4, 3), "fairness": 0, "epochs": 2}
 # Printed by lme4/adapt.R: mean of intercept and slope, and their sd.

@@ -70,6 +70,7 @@ def test_links_of_the_fork_are_well_formed(moved):
     for link in (
         f"({FORK}/actions/workflows/test.yml/badge.svg)",
         f"(https://mybinder.org/v2/gh/{NAME}/main?urlpath=lab/tree/notebooks/00_start_here.ipynb)",
+        f"(https://codespaces.new/{NAME})",
     ):
         assert link.encode() in fork["README.md"]
     for lesson in sources.NOTEBOOKS.glob("[0-9]*.ipynb"):
@@ -77,7 +78,7 @@ def test_links_of_the_fork_are_well_formed(moved):
             place = f"https://colab.research.google.com/github/{NAME}/blob/main/notebooks"
             assert f"({place}/{lesson.name})".encode() in fork[file]
     ends = [re.findall(HOSTS + re.escape(NAME).encode() + rb"(.)", text) for text in fork.values()]
-    assert {end for found in ends for end in found} <= {b"/", b'"', b"\\", b"\n", b"\r"}
+    assert {end for found in ends for end in found} <= {b"/", b'"', b"\\", b"\n", b"\r", b")"}
 
 
 def test_again_changes_nothing_and_back_restores_every_byte(moved):

@@ -34,8 +34,10 @@ def numbers(text):
 
 
 def said(notebook):
-    """The numbers that the prose of a lesson claims."""
-    prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    """The numbers that the prose of a lesson claims; a task's are settings."""
+    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    tasks = [cell for cell in texts if "exercise" in cell.metadata.get("tags", [])]
+    prose = "\n\n".join(cell.source for cell in texts if cell not in tasks)
     for pattern in SILENT:
         prose = re.sub(pattern, " ", prose, flags=re.DOTALL if "details" in pattern else 0)
     return numbers(prose)

@@ -46,7 +46,7 @@ def colab(monkeypatch):
 
 def test_all_lessons_begin_with_the_same_cell():
     firsts = {(code_cells(each)[0].source, *code_cells(each)[0].metadata.tags) for each in SOURCES}
-    assert firsts == {(CELL, "remove-cell")}
+    assert firsts == {(CELL, "fold", "remove-cell", "hide-input")}
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

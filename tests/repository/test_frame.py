@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 FORGE = PROJECT["urls"]["Repository"]
 OWNER_AND_NAME = owner_and_name(FORGE)
 NAME = re.escape(OWNER_AND_NAME.split("/")[1])
-LINK = re.compile(rf"(?:github\.com|mybinder\.org/v2/gh)/([\w.-]+/{NAME}[\w.-]*)")
+LINK = re.compile(rf"(?:github\.com|mybinder\.org/v2/gh|codespaces\.new)/([\w.-]+/{NAME}[\w.-]*)")
 TEXTS = [*ROOT.glob("*.md"), ROOT / "CITATION.cff", *ROOT.glob("notebooks/[0-9]*.ipynb")]
 
 
@@ -33,10 +33,11 @@ def test_every_link_to_the_forge_is_the_projects():
         assert set(LINK.findall(text)) <= {OWNER_AND_NAME}, path
 
 
-def test_readme_has_both_badges():
+def test_readme_has_its_badges():
     assert f"{FORGE}/actions/workflows/test.yml/badge.svg" in read("README.md")
     binder = f"https://mybinder.org/v2/gh/{OWNER_AND_NAME}/main"
     assert f"{binder}?urlpath=lab/tree/notebooks/00_start_here.ipynb" in read("README.md")
+    assert f"https://codespaces.new/{OWNER_AND_NAME}" in read("README.md")
 
 
 def test_readme_links_to_files_that_exist_and_to_every_lesson():

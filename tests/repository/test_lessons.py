@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tools.lessons import sources
 
@@ -126,14 +126,22 @@ def test_every_source_has_its_lesson():
     assert found == {path.stem for path in LESSONS}
 
 
+PAIR = """# Pair
+
+```{code-cell}
+:tags: [kept]
+
+1 + 1
+```
+"""
+
+
 @pytest.fixture
 def pair(tmp_path, monkeypatch):
     """A lesson and its source, in a folder of their own."""
     monkeypatch.setattr(sources, "SOURCES", tmp_path)
-    cells = [new_markdown_cell("# Pair"), new_code_cell("1 + 1", metadata={"tags": ["kept"]})]
-    notebook = new_notebook(cells=cells)
-    nbformat.write(notebook, tmp_path / "00_pair.ipynb")
-    sources.write(notebook, tmp_path / "00_pair.md")
+    (tmp_path / "00_pair.md").write_text(PAIR, encoding="utf-8")
+    nbformat.write(sources.read(tmp_path / "00_pair.md"), tmp_path / "00_pair.ipynb")
     return tmp_path / "00_pair.ipynb"
 
 
@@ -146,6 +154,7 @@ def test_a_pair_comes_back_whole(pair):
     [
         ("1 + 1", "1 + 2", "cell 1 differs: '1 \\+ 1' and '1 \\+ 2'"),
         ("[kept]", "[lost]", "cell 1 differs"),
+        ("[kept]", "[kept, fold]", "cell 1 differs"),
         ("# Pair", "# Other", "cell 0 differs"),
         ("1 + 1\n```\n", "1 + 1\n```\n\nmore\n", "2 cells, the source has 3"),
     ],

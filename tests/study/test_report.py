@@ -338,6 +338,14 @@ def test_frontier_of_a_regression_takes_the_whole_mse():
     assert "99" not in figure.alt and figure.alt.count("weight 1:") == 1
 
 
+def test_a_frontier_shows_one_place_and_a_line_for_each_form():
+    table = frontier()
+    other = table.assign(place="ME", percent=-99.0)
+    forms = [table.assign(form=form) for form in ("correlation", "equalized_odds")]
+    alt = plot_frontier(pd.concat([table, other, *forms])).alt
+    assert alt.count("weight 1:") == 3 and "on ME" not in alt
+
+
 def test_frontier_without_its_metric_is_refused():
     with pytest.raises(ValueError, match="rows of the metric 'fpr_sd'.*Received: rows of"):
         plot_frontier(frontier(), metric="fpr_sd")

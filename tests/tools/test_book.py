@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import fairmedl_lite
-from tools.lessons import api, book
+from tools.lessons import api, book, eye, questions, sources
 
 LESSONS = sorted(path.stem for path in (book.ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ALT_WORDS = 5
@@ -156,6 +156,38 @@ def test_solutions_are_folded_and_search_has_an_index(pages):
     folded = re.findall(r"<details>\s*<summary>Solution.*?</details>", text, re.DOTALL)
     assert folded and all("highlight" in solution for solution in folded)
     assert "threshold" in (folder / "searchindex.js").read_text(encoding="utf-8")
+
+
+ANSWERED = {"guess": ("{}.see(", "Open the answer"), "quiz": (".{}'", "All answers")}
+
+
+def told(text, block):
+    """The reasons of a question that a page shows above its folded answers."""
+    call, folded = ANSWERED[block.kind]
+    place = text.find(eye.bare(folded), text.find(call.format(block.name)))
+    return [sentence for sentence in eye.reasons(block) if eye.bare(sentence) in text[:place]]
+
+
+@pytest.mark.parametrize("kind, call", [("guess", "who.see(x)"), ("quiz", 'quiz("00.who")')])
+def test_a_page_that_tells_an_answer_is_found(kind, call):
+    folded = ANSWERED[kind][1]
+    block = questions.Question(kind, "who", "Who?", {"a": "They are rare among others."}, {})
+    for shown, found in [("They are rare among others.", 1), ("", 0)]:
+        page = f"<p>{call}</p><p>{shown}</p><details><summary>{folded}</summary>They are rare "
+        page += "among others.</details><p>They are rare among others.</p>"
+        assert len(told(eye.bare(eye.Page(page).text), block)) == found
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_no_page_tells_an_answer(pages, name):
+    text = eye.bare(eye.Page((pages[1] / f"{name}.html").read_text(encoding="utf-8")).text)
+    blocks = questions.blocks(sources.SOURCES / f"{name}.md")
+    asked = [block for block in blocks if isinstance(block, questions.Question)]
+    assert asked and all(eye.bare(block.ask) in text for block in asked)
+    assert [sentence for block in asked for sentence in told(text, block)] == []
+    solved = [block for block in blocks if isinstance(block, questions.Exercise)]
+    parts = [part for block in solved for part in eye.solving(block)]
+    assert [part for part in parts if eye.bare(part) in text] == []
 
 
 @pytest.mark.parametrize(

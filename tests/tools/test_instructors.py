@@ -267,13 +267,12 @@ def test_recurring_misconceptions_have_the_names_of_the_lessons():
     assert len(names) > 3 and [name for name in names if text.count(f"| {name} | ") < 2] == []
 
 
-def test_chapter_by_hand():
-    code = (
-        'check("a sum", x, 3, hints={\n    4: "One too many: count "\n    f"{y} again.", 5: "no"})'
-    )
-    (mistake,) = kit.exercised(code)
+def test_chapter_by_hand(monkeypatch):
+    entry = {"what": "a sum", "hints": ["One too many: count again.", "no"]}
+    monkeypatch.setattr(kit.bank, "lesson", {"09": {"x": entry}}.get)
+    (mistake,) = kit.exercised('check("09.x", x)')
     assert (mistake.where, mistake.name) == ("exercise: a sum", "One too many")
-    assert mistake.sentence == "Count … again."
+    assert mistake.sentence == "Count again."
     assert kit.grid(["a"], [["x < | y"]]) == "| a |\n| --- |\n| x &lt; / y |"
 
 

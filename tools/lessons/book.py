@@ -17,7 +17,7 @@ REPOSITORY = f"{address()}/blob/main"
 STATIC = ROOT / "docs" / "book"
 STRICT = ("-q", "-W", "--keep-going")
 PAGES = ("README.md", "docs/*.md", "notebooks/[0-9]*.ipynb")
-FILES = ("docs/figures/*.png",)
+FILES = ("docs/figures/*.png", "fairmedl_lite/course/diagrams/*.svg")
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
 REMOTE_BADGE = re.compile(r"^\[!\[.*\n", re.MULTILINE)
 WIDGET = "application/vnd.jupyter.widget-view+json"

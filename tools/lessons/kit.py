@@ -9,11 +9,13 @@ from pathlib import Path
 import pandas as pd
 from nbgrader.utils import is_grade, is_solution
 
+from fairmedl_lite.course import bank
 from tools.lessons import assignments, slides, sources
 from tools.lessons.run import title_of
 from tools.lessons.times import MEASURED
 
 TIME = re.compile(r"Time: ([^.]+)\.")
+CHECK = re.compile(r'^check\("(\d\d\.\w+)"', re.MULTILINE)
 HEADS = ("where", "misconception", "what to say", "points lost")
 
 
@@ -65,14 +67,12 @@ def guessed(source: str) -> list[Mistake]:
 
 def exercised(source: str) -> list[Mistake]:
     """The misconceptions that the checks of a cell tell apart."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    tables = [(call, word.value) for call in calls for word in call.keywords if word.arg == "hints"]
+    exercises = [bank.find(name, "what") for name in CHECK.findall(source)]
     return [
-        Mistake(f"exercise: {strings(call.args[0])[0]}", *told.split(": ", 1))
-        for call, table in tables
-        for value in getattr(table, "values", [])
-        for told in strings(value)[:1]
-        if ": " in told
+        Mistake(f"exercise: {exercise['what']}", *hint.split(": ", 1))
+        for exercise in exercises
+        for hint in exercise["hints"]
+        if ": " in hint
     ]
 
 

@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import nbformat
 import pandas as pd
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from tqdm import tqdm
 
 from fairmedl_lite import ladder
 from tools import ROOT
-from tools.lessons import sources, times
+from tools.lessons import questions, sources, times
+from tools.lessons.solutions import SolvingClient, changed
 from tools.lessons.watching import PATIENT, Patience, Usage, kill
 
 PAGES = ROOT / "build" / "course"
@@ -62,6 +62,7 @@ class Run:
     megabytes: float = 0.0
     failures: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    answers: dict = field(default_factory=dict)
 
     @property
     def result(self) -> str:
@@ -102,7 +103,7 @@ def read_anew(package: str) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-class Lesson(NotebookClient):
+class Lesson(SolvingClient):
     """Executes a notebook, measures each of its cells, and ends the kernel of one that hangs."""
 
     def __init__(self, notebook, run: Run, usage: Usage, patience: Patience, tick, **options):
@@ -111,7 +112,7 @@ class Lesson(NotebookClient):
         self.record_timing = False
         self.extra_arguments = ["--log-level=ERROR"]  # The progress bar owns the terminal.
         self.log.disabled = True  # A failure is told once, in the table's words.
-        self.stopped = ""
+        self.stopped, self.answers = "", run.answers
         self.on_notebook_start = lambda notebook: usage.watch(
             self.km.provisioner.pid, patience, self._stop
         )
@@ -134,12 +135,15 @@ class Lesson(NotebookClient):
         kill(self.km.provisioner.pid)
 
 
-def execute(notebook, name: str, folder: Path, budget: Budget, tick=lambda: None) -> Run:
+def execute(
+    notebook, name: str, folder: Path, budget: Budget, tick=lambda: None, exercises=None
+) -> Run:
     """Runs a notebook in a clean kernel; its outputs are stored in it. Never raises for a cell."""
     run, usage, start = Run(name, title_of(notebook) or name), Usage(), time.perf_counter()
     lesson = Lesson(
         notebook, run, usage, budget.patience, tick, resources={"metadata": {"path": str(folder)}}
     )
+    lesson.exercises = exercises or {}
     try:
         lesson.execute()
     except CellExecutionError as error:
@@ -192,6 +196,13 @@ def index(runs: list[Run]) -> str:
     )
 
 
+def prepare(source: Path, write: bool) -> dict:
+    """The exercises of a source by name; its questions go into the bank before they are asked."""
+    if write:
+        questions.write(source)
+    return questions.exercises(source) if source.exists() else {}
+
+
 def run_course(paths: list[Path], budget: Budget, pages: Path, write: bool = False) -> list[Run]:
     """Runs the lessons one after the other, with a progress bar, and renders each."""
     pages.mkdir(parents=True, exist_ok=True)
@@ -201,12 +212,16 @@ def run_course(paths: list[Path], budget: Budget, pages: Path, write: bool = Fal
     with tqdm(total=sum(map(code_cells, notebooks.values())), unit="cell") as bar:
         for path, notebook in notebooks.items():
             bar.set_description(path.stem)
-            target = sources.notebook_of(path)
-            runs.append(execute(notebook, path.stem, target.parent, budget, bar.update))
+            target, source = sources.notebook_of(path), sources.source_of(path)
+            exercises = prepare(source, write)
+            runs.append(execute(notebook, path.stem, target.parent, budget, bar.update, exercises))
+            if not write:
+                runs[-1].failures += changed(runs[-1].answers, questions.stored(source))
             clean(notebook)
             render(notebook, runs[-1], pages)
             if write and not runs[-1].failures:
                 nbformat.write(notebook, target)
+                questions.write(source, runs[-1].answers)
     (pages / "index.html").write_text(index(runs), encoding="utf-8")
     used = sum(run.cpu for run in runs)
     runs[-1].hold("the course", used, budget.course, "CPU seconds", budget.strict)

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 
+from fairmedl_lite.course import bank
 from tools.lessons.run import title_of
 
 HEADING = re.compile(r"^#{2,3} (.+)\n", re.MULTILINE)
@@ -73,10 +74,18 @@ class Images(HTMLParser):
 
 
 def questions(source: str) -> list[Question]:
-    """The guesses and quizzes that a cell asks."""
+    """The guesses and quizzes that a cell asks: those of the bank, or with options of its own."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     asked = [call for call in calls if getattr(call.func, "id", "") in ("guess", "quiz")]
-    return [Question(call.func.id, *map(ast.literal_eval, call.args[:2])) for call in asked]
+    return [Question(call.func.id, *of_bank(*map(ast.literal_eval, call.args))) for call in asked]
+
+
+def of_bank(text: str, options: dict | None = None) -> tuple[str, dict]:
+    """A question and its options, of which only the name may be given."""
+    if options:
+        return text, options
+    entry = bank.find(text, "options")
+    return entry["ask"], entry["options"]
 
 
 def images(cell) -> list[tuple[str, str]]:

@@ -1,20 +1,23 @@
 """One source per lesson: notebooks/sources/NN_name.md, of which the notebook is the executed copy.
 
-`make lessons` executes a source and writes the notebook. `python -m tools.lessons.sources` goes the
-other way, for somebody who edited a notebook in JupyterLab: it writes the sources from the
-notebooks.
+`make lessons` executes a source and writes the notebook. Questions and exercises are blocks of the
+source (`questions.py`). A cell with the tag `fold` stays folded wherever a lesson is read.
 """
 
+import re
 from pathlib import Path
 
 import jupytext
 import nbformat
 
 from tools import ROOT
+from tools.lessons import questions
 
 NOTEBOOKS = ROOT / "notebooks"
 SOURCES = NOTEBOOKS / "sources"
 FORM = "md:myst"
+FOLD = "fold"
+TITLE = re.compile(r"\A# (?!@title)(.+)")  # Colab shows this line of a folded cell
 KEPT = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 
 
@@ -34,19 +37,21 @@ def read(path: Path):
         return nbformat.read(path, as_version=4)
     notebook = jupytext.read(path, fmt=FORM)
     notebook.metadata = nbformat.from_dict(KEPT)
+    notebook.cells = questions.expanded(notebook.cells, path.stem[:2])
     for position, cell in enumerate(notebook.cells):
         cell.id = f"l{path.stem[:2]}-{position:03}"
         cell.metadata.pop("lines_to_next_cell", None)
+        if FOLD in cell.metadata.get("tags", []):
+            fold(cell)
     return notebook
 
 
-def write(notebook, path: Path) -> None:
-    """Writes a notebook's cells and their tags as a source."""
-    bare = nbformat.v4.new_notebook(metadata=KEPT)
-    bare.cells = notebook.cells
-    text = jupytext.writes(bare, fmt=FORM)
-    text = "".join(line for line in text.splitlines(True) if "jupytext_version" not in line)
-    path.write_text(text, encoding="utf-8", newline="\n")
+def fold(cell) -> None:
+    """Hides a cell's code in JupyterLab, in the book and on Colab until a reader opens it."""
+    cell.metadata.tags.append("hide-input")
+    cell.metadata.jupyter = {"source_hidden": True}
+    cell.metadata.cellView = "form"
+    cell.source = TITLE.sub(r"# @title \1", cell.source)
 
 
 def difference(path: Path) -> str:
@@ -63,9 +68,5 @@ def difference(path: Path) -> str:
 
 
 def _said(cell):
-    return cell.cell_type, cell.source.strip(), cell.metadata.get("tags", [])
-
-
-if __name__ == "__main__":
-    for lesson in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
-        write(read(lesson), source_of(lesson))
+    folded = cell.metadata.get("jupyter", {})
+    return cell.cell_type, cell.source.strip(), cell.metadata.get("tags", []), folded

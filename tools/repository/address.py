@@ -2,8 +2,8 @@
 
     python -m tools.repository.address https://github.com/OWNER/NAME
 
-Links to the branch main, badges, and links that open a lesson on Binder or Colab follow. Running it
-with the old address puts everything back.
+Links to the branch main, badges, and links that open a lesson on Binder, Colab or Codespaces
+follow. Running it with the old address puts everything back.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 from tools import ROOT
 
 FORM = re.compile(r"https://github\.com/(?!OWNER/)([\w-]+/[\w.-]+?)(?:\.git)?/?", re.ASCII)
-HOSTS = rb"(?:github\.com|mybinder\.org/v2/gh|colab\.research\.google\.com/github)/"
+HOSTS = rb"(?:github\.com|mybinder\.org/v2/gh|colab\.research\.google\.com/github|codespaces\.new)/"
 
 
 def address(root: Path = ROOT) -> str:

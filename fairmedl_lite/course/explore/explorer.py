@@ -7,7 +7,7 @@ import seaborn as sns
 from IPython.display import HTML, display
 
 from fairmedl_lite.course.quiz import spoken
-from fairmedl_lite.plots import PALETTE, Figure
+from fairmedl_lite.plots.figure import PALETTE, Figure
 
 SUMMARY = "The main positions, for where no kernel runs"
 LAYOUT = {"style": {"description_width": "initial"}, "layout": {"width": "max-content"}}

@@ -44,12 +44,17 @@ def _draw_weight(points, form, step, attribute):
     of_form = points[points["form"] == form]
     row = of_form.iloc[min(step, len(of_form)) - 1]
     lines = {name: (-p["difference_auroc"], p["model"]) for name, p in points.groupby("form")}
-    figure, axes = plt.subplots(figsize=(6, 3))
+    figure, axes = plt.subplots(figsize=(5.2, 3.4))
     _lines(axes, lines)
-    axes.plot(-row["difference_auroc"], row["model"], "o", color="black", fillstyle="none", ms=13)
+    ends = _ends(row, "difference_auroc", "low_auroc", "high_auroc")[::-1]
+    look = {"color": "black", "fillstyle": "none", "markersize": 13, "capsize": 4, "zorder": 10}
+    at = -row["difference_auroc"], row["model"]
+    spread = _ends(row, "difference", "low", "high")
+    axes.errorbar(*at, xerr=ends, yerr=spread, fmt="o", **look)
     axes.axhline(row["baseline"], color="grey", linewidth=1, linestyle=":")
     axes.set(xlabel="loss of AUROC", ylabel="SD of TPR", title=attribute)
-    axes.set_ylim(0, 1.1 * max(row["baseline"], points["model"].max()))
+    top = row["model"] + spread[1][0]
+    axes.set_ylim(0, 1.1 * max(row["baseline"], points["model"].max(), top))
     return _finish(
         figure,
         f"{form}, weight {row['weight']:g}, on validation rows of Adult: AUROC "
@@ -61,3 +66,8 @@ def _draw_weight(points, form, step, attribute):
             [*SETTING, "AUROC", "SD of TPR"], axis=1
         ),
     )
+
+
+def _ends(row, middle, low, high):
+    """How far an interval reaches below and above, as Matplotlib takes it: `(2, 1)`."""
+    return [[row[middle] - row[low]], [row[high] - row[middle]]]
