@@ -68,10 +68,10 @@ class Study:
 
 SWEEP = {
     "both": {
-        "adversary": (0.5, 1.5, 2.5, 4.0),
-        "correlation": (0.5, 1.0, 2.0),
-        "equalized_odds": (0.6, 1.0, 1.5),
-        "weighted_odds": (0.6, 0.8, 1.0, 1.3),
+        "adversary": (0.5, 1.5, 2.5),
+        "correlation": (1.0, 2.0),
+        "equalized_odds": (0.6, 1.0, 1.4),
+        "weighted_odds": (0.7, 1.0, 1.3),
     },
 }
 # Of a continuous outcome.
@@ -80,8 +80,12 @@ SHORT_SWEEP = {
 }
 # Where the adversary reads each prediction alone too.
 WIDE_SWEEP = {
-    "both": SWEEP["both"]
-    | {"adversary": (0.5, 1.0, 1.5, 2.5, 4.0), "equalized_odds": (0.3, 0.6, 0.8, 1.0, 1.3)},
+    "both": {
+        "adversary": (0.5, 1.0, 1.5, 4.0),
+        "correlation": (0.5, 1.0, 2.0),
+        "equalized_odds": (0.4, 0.7, 1.0, 1.3),
+        "weighted_odds": (0.6, 0.8, 1.0),
+    },
     "FE": {"adversary": (0.5, 1.5, 4.0)},
     "ME": {"adversary": (0.5, 1.5, 4.0)},
 }

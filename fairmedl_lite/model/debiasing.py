@@ -208,10 +208,10 @@ class EqualizedOdds(Debiasing):
 
     The penalty of an attribute is the root of the mean over its cells of the squared gap between
     the cell's mean decision and that of all rows of its level of the outcome: equalized odds
-    (Hardt, Price, Srebro 2016) with a soft decision, as Bechavod and Ligett 2017 and Donini et
-    al. 2018 penalise it. The root presses on small spreads as on large ones. A batch holds few rows of a small group, so each
-    mean is a running one, while the gradient is that of the batch's rows over how many the cell
-    has on average: right on average for small groups too.
+    (Hardt, Price, Srebro 2016) with a soft decision, as Bechavod and Ligett 2017 and Donini et al.
+    2018 penalise it. The root presses on small spreads as on large ones. A batch holds few rows of
+    a small group, so each mean is a running one, while the gradient is that of the batch's rows
+    over how many the cell has on average: right on average for small groups too.
 
     Args:
         group_counts: As in `FairnessAdversary`, and so are all but `units`.
