@@ -8,7 +8,13 @@ the noise taken off by rows and by clusters; and the spread averaged over five t
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from fairmedl_lite import group_report, performance_report, regression_group_report, spread_report
+from fairmedl_lite import (
+    group_report,
+    performance_report,
+    random_effect_spread,
+    regression_group_report,
+    spread_report,
+)
 from fairmedl_lite.evaluation import figures
 from fairmedl_lite.evaluation.figures import Measured
 from fairmedl_lite.metrics.disparity import disparity_split
@@ -29,10 +35,15 @@ def measure(rows, score, decisions):
 
 
 def measure_whole(rows, score, decisions):
-    """The same, and how much of each group's disparity lies within clusters and between them."""
+    """The same, with the TPR's spread as a random effect, and disparities by clusters.
+
+    How much of each group's disparity lies within clusters and between them, as in
+    `disparity_split`.
+    """
     found = measure(rows, score, decisions)
     if rows.task == "regression":
         return found
+    found += random_effects(rows, np.asarray(decisions["youden"], dtype="float64"))
     table = disparity_split(
         {"": score},
         clusters=rows.first_clusters,
@@ -43,6 +54,16 @@ def measure_whole(rows, score, decisions):
         Measured(f"disparity_{name}", row[name], attribute=row["attribute"], group=row["group"])
         for row in table.to_dict("records")
         for name in ("within", "between", "total")
+    ]
+
+
+def random_effects(rows, decision):
+    """The SD of the TPR over groups as a random effect has it: no group is left out."""
+    rates = group_report(rows.y, decision, sensitive_features=rows.sensitive, threshold=0.5)
+    table = random_effect_spread(rates[rates["metric"] == "tpr"])
+    return [
+        Measured("tpr_sd_random_effect", row.sd_rate, "youden", row.attribute)
+        for row in table.itertuples()
     ]
 
 

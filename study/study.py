@@ -153,7 +153,7 @@ class Runner:
 
 def measuring(study, stage):
     """How a stage is measured: only what the page and the lessons read of it."""
-    whole = stage in ("ladder", "methods")
+    whole = stage == "ladder"
     return {
         "rows": "validation" if stage == "tune" else "test",
         "measure": measure_whole if whole else measure,
