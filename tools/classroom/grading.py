@@ -261,7 +261,7 @@ def run_task(chosen, course: Path, names: list[str]) -> None:
         safe = sandbox.choose(chosen.sandbox, course)
         limits = Limits(**{limit: getattr(chosen, limit) for limit in Limits.__annotations__})
         table = grade(names[0], chosen.submissions, course, limits, chosen.jobs, safe)
-    print(table.to_string(index=False), items.analyse(table).to_string(index=False), sep="\n\n")
+    print(table.to_string(index=False), items.words(items.analyse(table)), sep="\n\n")
     print(f"\nSee gradebook.csv and items.html in {chosen.course}.")
 
 
