@@ -6,11 +6,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from fairmedl_lite.course.explore.explorer import Explorer, _finish, _lines
+from fairmedl_lite.course.explore.explorer import Explorer, _finish, _lines, shows
 
 SETTING = ["form", "weight"]
 
 
+@shows
 def fairness_weight(path="../results/study_adult_frontier.csv"):
     """Along the study's frontier: AUROC against the groups' spread, for each form of debiasing.
 
@@ -36,7 +37,8 @@ def fairness_weight(path="../results/study_adult_frontier.csv"):
         "attribute": ("Attribute", {name: name for name in points["attribute"].unique()}),
     }
     positions = [("adversary", 3, "age"), ("equalized_odds", 4, "age"), ("correlation", 4, "age")]
-    Explorer(controls, partial(_draw_weight, points), positions)
+    stops = {"step": [step for step in (1, 2, 3, 4, 6, 8) if step <= most]}
+    return Explorer(controls, partial(_draw_weight, points), positions, stops)
 
 
 def _draw_weight(points, form, step, attribute):
@@ -44,7 +46,7 @@ def _draw_weight(points, form, step, attribute):
     of_form = points[points["form"] == form]
     row = of_form.iloc[min(step, len(of_form)) - 1]
     lines = {name: (-p["difference_auroc"], p["model"]) for name, p in points.groupby("form")}
-    figure, axes = plt.subplots(figsize=(6, 3))
+    figure, axes = plt.subplots(figsize=(5.2, 3))
     _lines(axes, lines)
     axes.plot(-row["difference_auroc"], row["model"], "o", color="black", fillstyle="none", ms=13)
     axes.axhline(row["baseline"], color="grey", linewidth=1, linestyle=":")
