@@ -33,39 +33,47 @@ PAGE = """<div class="flip-book">
 </div>"""
 
 
-def called(source: str) -> tuple[str, list] | None:
-    """The explorer that a cell shows, and the arguments that stand in the call as plain values."""
+def called(source: str) -> tuple[str, int]:
+    """The name of the explorer that a cell shows, or nothing, and how much it is given."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     for call in calls:
         if ast.unparse(call.func).startswith("explore."):
-            return call.func.attr, [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
-    return None
+            return call.func.attr, len(call.args)
+    return "", 0
+
+
+def given(cell) -> list[str]:
+    """What a cell's explorer was given when the cell ran, as `pack` wrote it."""
+    kept = [output.get("metadata", {}).get("text/html", {}) for output in cell.outputs]
+    return next((each["arguments"] for each in kept if "arguments" in each), [])
 
 
 def opened(cell):
-    """The explorer of a cell, with what it was given when the cell ran; `None` if it has none."""
-    found = called(cell.source)
-    if found is None:
-        return None
-    name, arguments = found
-    kept = [output.get("metadata", {}).get("text/html", {}) for output in cell.outputs]
-    packed = next((each["arguments"] for each in kept if "arguments" in each), [])
+    """The explorer of a cell, with what it was given when the cell ran."""
     with chdir(ROOT / "notebooks"):
-        return unwrap(getattr(explore, name))(*(list(map(explorer.unpack, packed)) or arguments))
+        make = unwrap(getattr(explore, called(cell.source)[0]))
+        return make(*map(explorer.unpack, given(cell)))
 
 
 def key(name: str, cell) -> str:
     """A name for what a cell's explorer draws, which changes when that does."""
     files = [unwrap(getattr(explore, name)), explorer.Explorer, plots.Figure]
     code = b"".join(Path(getfile(each)).read_bytes() for each in files)
-    given = json.dumps([output.get("metadata", {}) for output in cell.outputs])
-    tables = b"".join(path.read_bytes() for path in sorted((ROOT / "results").glob("*frontier.csv")))
-    return f"{name}-{hashlib.sha256(code + given.encode() + tables).hexdigest()[:12]}"
+    tables = b"".join(
+        path.read_bytes() for path in sorted((ROOT / "results").glob("*frontier.csv"))
+    )
+    digest = hashlib.sha256(code + json.dumps(given(cell)).encode() + tables).hexdigest()
+    return f"{name}-{digest[:12]}"
 
 
-def drawn(cell) -> Path:
-    """The folder of a cell's flip-book: its pages as images, and what is said of them."""
-    name, _ = called(cell.source)
+def drawn(cell) -> Path | None:
+    """The folder of a cell's flip-book: its pages as images, and what is said of them.
+
+    `None` where a cell has no explorer, or one whose arguments were not kept.
+    """
+    name, arguments = called(cell.source)
+    if not name or arguments > len(given(cell)):
+        return None
     folder = KEPT / key(name, cell)
     if not (folder / "pages.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +119,8 @@ def page(folder: Path, name: str) -> str:
         first=image(told, name, first),
         sentence=escape(told["sentences"][first]),
         others="".join(
-            f"<div class='turned'>{image(told, name, at)}</div><p>{escape(told['sentences'][at])}</p>"
+            f'<div class="turned">{image(told, name, at)}</div>'
+            f"<p>{escape(told['sentences'][at])}</p>"
             for at in others
         ),
         data=json.dumps(data).replace("<", "\\u003c"),
@@ -138,7 +147,8 @@ def control(name: str, label: str, stops: list[str], step: int, is_number: bool)
         return f"<fieldset><legend>{escape(label)}</legend>{buttons}</fieldset>"
     listed = escape(json.dumps(stops))
     return (
-        f'<p><label for="{name}">{escape(label)}</label>: <output for="{name}">{stops[step]}</output>'
+        f'<p><label for="{name}">{escape(label)}</label>: '
+        f'<output for="{name}">{stops[step]}</output>'
         f'<input type="range" id="{name}" min="0" max="{len(stops) - 1}" value="{step}" '
         f'aria-valuetext="{stops[step]}" data-stops="{listed}"></p>'
     )

@@ -128,11 +128,12 @@ def _draw_dots(axes, table):
         marker = dict(SEXES.values())[sex]
         color, fill = LOOKS[0][0], LOOKS[0][0] if now == "hired" else "none"
         look = {"marker": marker, "edgecolors": [color], "facecolors": [fill], "s": 50}
-        axes.scatter(column[kind], row[table.index.get_indexer(kind)], label=f"{sex}, {now}", **look)
+        at = row[table.index.get_indexer(kind)]
+        axes.scatter(column[kind], at, label=f"{sex}, {now}", **look)
     for change, marker, size in (("enter", "s", 150), ("leave", "x", 60)):
         of_change = (table["change"] == change).to_numpy()
-        look = {"marker": marker, "s": size, "linewidths": 1.8, "zorder": 3}
-        look |= {"color": LOOKS[3][0]} if marker == "x" else {"edgecolors": "k", "facecolors": "none"}
+        paint = {"edgecolors": "k", "facecolors": "none"} if marker == "s" else {"c": [LOOKS[3][0]]}
+        look = {"marker": marker, "s": size, "linewidths": 1.8, "zorder": 3, **paint}
         axes.scatter(column[of_change], row[of_change], label=change, **look)
     axes.axhline(0, color="grey", linewidth=1)
     centre = np.arange(FIRMS) * (WIDE + 1) + (WIDE - 1) / 2
@@ -154,7 +155,9 @@ def _in_words(table, places, weight):
             f"Of {len(of_sex)} {sex} {counted[0]} are hired, {counted[1]} of the {len(well)} who "
             f"would do well; {moved}."
         )
-    start = f"{places} places, weight of debiasing {weight}, compared with weight 0 and as many places."
+    start = (
+        f"{places} places, debiasing weight {weight}, compared with weight 0 and as many places."
+    )
     return f"{start} {' '.join(reversed(parts))}"
 
 

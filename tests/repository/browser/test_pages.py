@@ -12,6 +12,7 @@ from tools.lessons import book
 pytestmark = pytest.mark.browser
 LESSONS = sorted(path.stem for path in (book.ROOT / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = ["index", "search", "api", "study", "instructors", "lesson_by_lesson"]
+NAMES += ["glossary", "accessibility"]
 NAMES += [*LESSONS, *(f"slides/{name}" for name in LESSONS)]
 # The rows of a table are alike, and the study's thousands take axe-core minutes.
 FIRST_ROWS = {"exclude": ["tbody tr:nth-child(n+3)"]}
