@@ -36,8 +36,8 @@ def fairness_weight(path="../results/study_adult_frontier.csv"):
         "step": ("Weight, from the weakest, 1, to the strongest", (1, int(most), 1)),
         "attribute": ("Attribute", {name: name for name in points["attribute"].unique()}),
     }
-    positions = [("adversary", 3, "age"), ("equalized_odds", 4, "age"), ("correlation", 4, "age")]
-    stops = {"step": [step for step in (1, 2, 3, 4, 6, 8) if step <= most]}
+    positions = [("adversary", 4, "age"), ("equalized_odds", 4, "age"), ("correlation", 4, "age")]
+    stops = {"step": [step for step in (1, 2, 4, 8) if step <= most]}
     return Explorer(controls, partial(_draw_weight, points), positions, stops)
 
 
