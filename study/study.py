@@ -31,7 +31,7 @@ from fairmedl_lite import (
 )
 from study.measures import measure, measure_whole
 from study.plan import STAGES, STUDIES, SWAP_ROWS, stages, sweep
-from study.tables import FRONTIER, is_kept, report, write
+from study.tables import FRONTIER, OF_FRONTIER, report, write
 from study.words import PLAIN
 from tools import ROOT
 
@@ -45,7 +45,8 @@ def tune(study, run):
 
 def frontier_of(table, settings):
     """How the figures of each setting of debiasing differ from those of MEDL-NNet."""
-    table = table[is_kept(table) & table["group"].eq("") & table["effects"].eq("mixed")]
+    shown = table["metric"].isin(OF_FRONTIER) & table["group"].eq("")
+    table = table[shown & table["effects"].eq("mixed")]
     changes = [paired(table, name, PLAIN).assign(setting=name) for name in settings]
     frontier = pd.concat(changes, ignore_index=True)
     frontier = frontier[frontier["effects"] == "mixed"]  # of a network the one is the other too

@@ -17,6 +17,7 @@ HEADLINES = ("auroc", "mse", "tpr_sd", "tpr_sd_noise_removed", "fpr_sd", "mean_r
 DISPARITIES = ("disparity_within", "disparity_between", "disparity_total")
 KEYS = ["model", "part", "effects", "threshold", "metric", "attribute", "group"]
 MEANS = [*KEYS, "mean", "low", "high", "resamples"]
+OF_FRONTIER = ("auroc", "balanced_accuracy", "mse", "attribute_swap", *SPREADS[:3])
 FRONTIER = ["form", "place", "weight", *KEYS[3:6], "model", "baseline", "difference", "low", "high"]
 FRONTIER += ["percent", "percent_low", "percent_high", "resamples"]
 DIGITS = 4
@@ -71,6 +72,7 @@ def shown_changes(changes):
     ours = changes["model"].eq(FAIR) & changes["against"].eq(PLAIN) & changes["metric"].eq("tpr_sd")
     shown = changes["effects"].eq("mixed") | (changes["effects"].eq("fixed") & ours)
     shown &= ~changes["metric"].isin(DISPARITIES)
+    shown &= changes["group"].eq("") | changes["against"].eq(PLAIN)
     order = ["model", "against", *KEYS[1:], "value", "baseline", "difference", "low", "high"]
     order += ["percent", "percent_low", "percent_high", "effect_size", "p", "resamples"]
     return changes.loc[shown, order]

@@ -118,7 +118,7 @@ def adapt(results):
         rows.setdefault(key, start)[f"{row['labelled']} rows"] = adapted(row)
     return [
         "Held-out clusters bring 0, 5, 20 or 100 labelled rows each, and `adapt` learns their "
-        "effects. In brackets the change from 0 rows.",
+        f"effects. In brackets the change from 0 rows, over {table['resamples'].max():.0f} splits.",
         markdown(list(rows.values())),
         source("adapt"),
     ]

@@ -163,12 +163,12 @@ def recipe(results):
         {
             "data": row["study"],
             "form": row["form"],
-            "on": row["place"],
             "weight": f"{row['weight']:g}",
             "loss, upper end": number(row["loss"], ".4f"),
             "spread, %": number(row["change"], "+.0f"),
         }
         for row in results.table("study_choices").to_dict("records")
+        if row["place"] == "both" and row["budget"] in (0.01, 1.0)
     ]
     return [
         f"Versions: {', '.join(versions)}. All settings: "

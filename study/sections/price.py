@@ -190,9 +190,11 @@ def frontier(results, study, folder):
     count = f"{table['resamples'].max():.0f}"
     said = f"Validation rows of {count} tuning seeds. Spread: the mean change over the attributes "
     said += f"of the {words(spread_of(study))}, in per cent."
+    said += "" if study in REGRESSIONS else " BA: change of the balanced accuracy."
     figure = plot_frontier(shown, **options)
     image = picture(figure, f"frontier_{study}", folder)
-    rows = [frontier_row(study, part, *key) for key, part in by_setting(table)]
+    both = table[table["place"] == "both"]
+    rows = [frontier_row(study, part, *key) for key, part in by_setting(both)]
     return [said, image, markdown(rows), source(name)]
 
 
@@ -201,11 +203,11 @@ def by_setting(table):
     return table.groupby(["form", "place", "weight"], sort=False)
 
 
-def frontier_row(study, part, form, place, weight):
+def frontier_row(study, part, form, _, weight):
     """One setting: its price and its spread, at each threshold."""
     metric, column, shape = overall(study)
     of_metric = part[(part["metric"] == metric) & (part["attribute"] == "")].iloc[0]
-    row = {"form": form, "on": place, "weight": f"{weight:g}"}
+    row = {"form on both": form, "weight": f"{weight:g}"}
     row[words(metric)] = number(of_metric[column], shape)
     spread = part[part["metric"] == spread_of(study)]
     if study in REGRESSIONS:
@@ -214,7 +216,7 @@ def frontier_row(study, part, form, place, weight):
         found = spread.loc[spread["threshold"] == threshold, "percent"].mean()
         lost = part[(part["metric"] == "balanced_accuracy") & (part["threshold"] == threshold)]
         row[f"spread, {name}"] = number(found, "+.0f")
-        row[f"balanced accuracy, {name}"] = number(lost["difference"].mean(), "+.3f")
+        row[f"BA, {name}"] = number(lost["difference"].mean(), "+.3f")
     return row
 
 

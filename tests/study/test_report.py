@@ -215,7 +215,7 @@ def test_experiments_are_shown_as_their_tables_have_them(results):
         "black 1.600 to 1.700 |"
     )
     row = {"table": "adult", "model": PLAIN, "threshold": "", "metric": "auroc", "mean": 0.9}
-    row |= {"attribute": "", "group": "", "change_low": 0.01, "change_high": 0.02}
+    row |= {"attribute": "", "group": "", "change_low": 0.01, "change_high": 0.02, "resamples": 5}
     pd.DataFrame([row | {"labelled": 0}, row | {"labelled": 5}]).to_csv(
         results / "adapt.csv", index=False
     )
@@ -235,7 +235,7 @@ def test_page_has_figures_with_text_and_no_path_of_a_machine(results, tmp_path):
     frontier().to_csv(results / "study_adult_frontier.csv", index=False)
     text = page_of(results, tmp_path)
     assert "![The frontier; its points stand in the table below.](figures/frontier_adult" in text
-    assert cells(text, "### The frontier", "adversary | both | 1")["spread, Youden's"] == "-60"
+    assert cells(text, "### The frontier", "adversary | 1")["spread, Youden's"] == "-60"
     assert (tmp_path / "docs" / "figures" / "frontier_adult.png").read_bytes()[1:4] == b"PNG"
     assert str(tmp_path) not in text and str(ROOT) not in text
     assert text == page_of(results, tmp_path)
