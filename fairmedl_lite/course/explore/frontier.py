@@ -26,7 +26,8 @@ def fairness_weight(path="../results/study_adult_frontier.csv"):
             f"path must lead to the study's frontier. Received: {path!r}. Start the notebook in "
             "its own folder, or pass the path of results/study_adult_frontier.csv."
         )
-    frontier = pd.read_csv(path).query("place == 'both' and threshold != 'equal_rate'")
+    frontier = pd.read_csv(path).query("place == 'both'")
+    frontier = frontier[~frontier["threshold"].isin(["equal_rate", "averaged"])]
     spread = frontier.query("metric == 'tpr_sd_noise_removed'")
     points = spread.merge(frontier.query("metric == 'auroc'"), on=SETTING, suffixes=("", "_auroc"))
     points = points.sort_values(SETTING)
