@@ -32,7 +32,9 @@ def read(name: str):
 def preparation(name: str):
     """The cell that prepares Google Colab, as in the lesson of the same name."""
     cells = sources.read(sources.SOURCES / f"{name}.md").cells
-    return next(cell for cell in cells if "google.colab" in cell.source)
+    found = next(cell for cell in cells if "google.colab" in cell.source)
+    found.id = "colab"  # its own is an assignment's cell too
+    return found
 
 
 def wrong_answers(name: str) -> dict:
