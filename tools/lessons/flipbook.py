@@ -16,8 +16,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from fairmedl_lite import explore, plots
+from fairmedl_lite import explore
 from fairmedl_lite.course.explore import explorer
+from fairmedl_lite.plots.figure import Figure
 from tools import ROOT
 
 KEPT = ROOT / "build" / "flip-books"
@@ -57,7 +58,7 @@ def opened(cell):
 
 def key(name: str, cell) -> str:
     """A name for what a cell's explorer draws, which changes when that does."""
-    files = [unwrap(getattr(explore, name)), explorer.Explorer, plots.Figure]
+    files = [unwrap(getattr(explore, name)), explorer.Explorer, Figure]
     code = b"".join(Path(getfile(each)).read_bytes() for each in files)
     tables = b"".join(
         path.read_bytes() for path in sorted((ROOT / "results").glob("*frontier.csv"))
