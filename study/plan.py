@@ -18,6 +18,7 @@ from fairmedl_lite.evaluation.peers import FairlearnAdversary, GPBoost
 from study.words import FAIR, NETWORK, PLAIN, label
 
 SWAP_ROWS = 400  # drawn from the test rows
+STAGES = ("tune", "ladder", "forms", "clusters", "methods")
 PLACES = {"FE": ("fixed",), "ME": ("mixed",), "both": ("fixed", "mixed")}
 ATTRIBUTES = ("age", "race", "sex", "marital_status")
 SMALL = {"hidden": (16,), "epochs": 150}
@@ -38,6 +39,7 @@ class Study:
         weights: For each place and form of debiasing the fairness weights that are tried.
         budgets: How much performance may be lost, upper end of the interval: of the AUROC, or of
             the MSE in per cent.
+        attribute_weights: Those of the form `weighted_odds`, which is `equalized_odds` with them.
         methods: Whether it is the methods beside ours that are fitted.
     """
 
@@ -49,7 +51,8 @@ class Study:
     quick: int
     weights: dict
     settings: dict = field(default_factory=dict)
-    budgets: tuple = (0.010, 0.015)
+    budgets: tuple = (0.010,)
+    attribute_weights: dict = None
     methods: bool = False
     kind: type = FairMEDLClassifier
 
@@ -66,32 +69,30 @@ class Study:
 
 SWEEP = {
     "both": {
-        "adversary": (0.5, 1.0, 1.2, 1.5, 2.5, 4.0),
-        "correlation": (0.2, 0.5, 1.0, 1.7, 3.0),
-        "equalized_odds": (0.3, 0.6, 0.8, 1.0, 1.2, 1.5, 2.2, 3.0),
-    },
-    "ME": {
-        "adversary": (0.5, 1.5, 2.2, 3.0, 4.0),
-        "equalized_odds": (0.3, 1.0, 1.3, 1.6, 1.9, 2.2, 3.0, 4.0),
+        "adversary": (0.5, 1.5, 2.5),
+        "correlation": (1.0, 2.0),
+        "equalized_odds": (0.6, 1.0, 1.4),
+        "weighted_odds": (0.7, 1.0, 1.3),
     },
 }
 # Of a continuous outcome.
 SHORT_SWEEP = {
+    "both": {"adversary": (0.5, 1.5, 4.0), "equalized_odds": (0.5, 1.5, 4.0)},
+}
+# Where the adversary reads each prediction alone too.
+WIDE_SWEEP = {
     "both": {
-        "adversary": (0.5, 1.5, 4.0),
-        "correlation": (0.5, 1.5, 4.0),
-        "equalized_odds": (0.5, 1.5, 4.0),
+        "adversary": (0.5, 1.0, 1.5, 4.0),
+        "correlation": (0.5, 1.0, 2.0),
+        "equalized_odds": (0.4, 0.7, 1.0, 1.3),
+        "weighted_odds": (0.6, 0.8, 1.0),
     },
+    "FE": {"adversary": (0.5, 1.5, 4.0)},
+    "ME": {"adversary": (0.5, 1.5, 4.0)},
 }
-# Where each form is asked for on each prediction alone.
-WIDE_SWEEP = SWEEP | {
-    "FE": {
-        "adversary": (0.5, 1.5, 4.0),
-        "correlation": (0.2, 1.0, 3.0),
-        "equalized_odds": (0.3, 1.0, 2.2),
-    },
-    "ME": SWEEP["ME"] | {"correlation": (0.2, 1.0, 3.0)},
-}
+# Other settings of the cluster adversary, for unseen clusters: its weight, and what it reads.
+CLUSTER_ADVERSARIES = ((0.0, "activations"), (0.3, "activations"), (1.0, "activations"))
+CLUSTER_ADVERSARIES += ((0.1, "standardised"), (0.3, "standardised"), (1.0, "standardised"))
 # The place of birth, 554 codes, would be nine tenths of the columns.
 load_acs = partial(load_acs_income, place_of_birth=False)
 
@@ -103,12 +104,20 @@ def diabetes():
 
 
 REGRESSION = {"budgets": (1.0,), "kind": FairMEDLRegressor}
+# More for the attributes whose spread is cut least in per cent when all weigh the same.
+ADULT_WEIGHTS = {"age": 1.7, "race": 0.4, "sex": 0.5, "marital_status": 1.0}
+ACS_WEIGHTS = {"age": 2.2, "race": 0.8, "sex": 0.8, "marital_status": 0.3}
 STUDIES = [
-    Study("adult", load_adult, 4 / 14, 40, 5, 4, WIDE_SWEEP),
-    Study("acs_major", load_acs, 0.2, 10, 5, 1, SWEEP, LARGE),
+    Study("adult", load_adult, 4 / 14, 40, 5, 4, WIDE_SWEEP, attribute_weights=ADULT_WEIGHTS),
+    Study("acs_major", load_acs, 0.2, 10, 5, 1, SWEEP, LARGE, attribute_weights=ACS_WEIGHTS),
     Study("diabetes", diabetes, 0.2, 10, 5, 1, SHORT_SWEEP, LARGE, **REGRESSION),
     Study("wage_panel", load_wage_panel, 0.2, 10, 5, 2, SHORT_SWEEP, SMALL, **REGRESSION),
-    Study("acs_fine", partial(load_acs, clusters="fine"), 0.2, 10, 5, 0, SWEEP, LARGE),
+    Study(
+        "acs_fine",
+        partial(load_acs, clusters="fine"),
+        *(0.2, 10, 5, 0, SWEEP, LARGE),
+        attribute_weights=ACS_WEIGHTS,
+    ),
     Study("adult_methods", load_adult, 4 / 14, 40, 0, 1, {}, methods=True),
 ]
 
@@ -126,31 +135,50 @@ def sweep(study):
 def debiased(study, form, place, weight, rung=FAIR):
     """A rung of the ladder with this form of debiasing."""
     options = {"debias": form, "fairness_on": PLACES[place], "fairness": weight}
+    if form == "weighted_odds":
+        options |= {"debias": "equalized_odds", "attribute_weights": study.attribute_weights}
     return ladder(study.kind, **options, **study.settings)[rung]
 
 
-def reported_models(study, choices):
-    """The ladder and the chosen settings; or the methods beside ours."""
+def stages(study, choices):
+    """What is fitted on the reported seeds, in parts: dictionary of name to models.
+
+    `ladder`: the six models. `forms`: the chosen settings, and a network debiased alike.
+    `clusters`: other settings of the cluster adversary. Or `methods`, those beside ours.
+    """
     models = ladder(study.kind, **study.settings)
     if study.methods:
-        return {PLAIN: models[PLAIN]} | methods()
-    choices = choices[
-        (choices["place"] != "FE") & (choices["form"] + choices["place"] != "correlationME")
-    ]
-    for row in choices.itertuples():
+        return {"methods": {PLAIN: models[PLAIN]} | methods()}
+    found = {"ladder": models, "forms": chosen_forms(study, choices)}
+    if not study.is_regression:
+        found["clusters"] = cluster_adversaries(study)
+    return found
+
+
+def chosen_forms(study, choices):
+    """Fair MEDL-NNet and, but for the adversary, Fair NNet by each chosen setting on both."""
+    found = {}
+    for row in choices[choices["place"] == "both"].itertuples():
         setting = row.form, row.place, row.weight
-        models.setdefault(label(*setting), debiased(study, *setting))
-    both = choices[(choices["place"] == "both") & (choices["budget"] == study.budgets[0])]
-    for row in both[both["form"] != "adversary"].itertuples():
-        network = debiased(study, row.form, row.place, row.weight, NETWORK)
-        models[f"{NETWORK}, {row.form} {row.weight:g}"] = network
-    return models
+        found[label(*setting)] = debiased(study, *setting)
+        if row.form in ("equalized_odds", "weighted_odds"):
+            found[f"{NETWORK}, {row.form} {row.weight:g}"] = debiased(study, *setting, NETWORK)
+    return found
+
+
+def cluster_adversaries(study):
+    """MEDL-NNet by each setting of the cluster adversary but its default."""
+    found = {}
+    for weight, reads in CLUSTER_ADVERSARIES:
+        options = study.settings | {"cluster_adversary": weight, "cluster_adversary_reads": reads}
+        found[f"{PLAIN}, cluster adversary {weight:g}, {reads}"] = study.kind(**options, fairness=0)
+    return found
 
 
 def methods():
     """Methods beside ours. GPBoost is there if it is installed."""
     off = {"random_effects": "intercept", "cluster_adversary": 0, "fairness": 0}
-    logistic = FairMEDLClassifier(hidden=(), epochs=540, **off)  # the least steps, 1,600
+    logistic = FairMEDLClassifier(hidden=(), **off)
     found = {"mixed logistic": logistic, "reweighing": Reweighing(logistic, list(ATTRIBUTES))}
     for attribute in ATTRIBUTES:
         found[f"thresholds by {attribute}"] = ThresholdPostProcessing(logistic, attribute)

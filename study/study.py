@@ -1,11 +1,13 @@
 """The paper's study, redone: python -m study (make study), or --quick (make study-quick).
 
-For each data set, in this order: settings are chosen on validation rows of tuning seeds (a sweep of
-the fairness weight, for each form of debiasing, on FE, ME or both); then every model is fitted on
-each reported seed, whose test rows are read once. What was fitted is kept in build/study, so that a
-run that was stopped goes on; the tables go to results/, timings apart, and study/report.py
-writes docs/study.md from them. A quick study takes the committed choices and few seeds, and writes
-to build/study-quick alone.
+Each data set has stages, none of them longer than an hour and a half on two cores: `tune`, where
+settings are chosen on validation rows of tuning seeds (a sweep of the fairness weight for each form
+of debiasing); then `ladder`, `forms` and `clusters`, where models are fitted on each reported seed,
+whose test rows are read once. What was fitted is kept in build/study, fit by fit, so that a run
+that was killed goes on where it stopped: the same command again. `--left` tells what is left, and
+about how many seconds it takes. Tables go to results/ after each stage, timings apart, and
+study/report.py writes docs/study.md from them. A quick study takes the committed choices and few
+seeds, and writes to build/study-quick alone.
 """
 
 import argparse
@@ -13,10 +15,12 @@ import json
 import os
 import platform
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -25,8 +29,9 @@ from fairmedl_lite import (
     ladder,
     paired,
 )
-from study.plan import STUDIES, SWAP_ROWS, reported_models, sweep
-from study.tables import DISPARITIES, is_kept, report, write
+from study.measures import measure, measure_whole
+from study.plan import STAGES, STUDIES, SWAP_ROWS, stages, sweep
+from study.tables import FRONTIER, OF_FRONTIER, report, write
 from study.words import PLAIN
 from tools import ROOT
 
@@ -34,21 +39,19 @@ from tools import ROOT
 def tune(study, run):
     """Fit the sweep on the tuning seeds; the frontier, on validation rows."""
     models = {PLAIN: ladder(study.kind, **study.settings)[PLAIN]} | sweep(study)
-    table = run(study, "tune", models, range(1000, 1000 + study.tuning), rows="validation")
+    table = run(study, "tune", models, range(1000, 1000 + study.tuning))
     return frontier_of(table, [name for name in models if name != PLAIN])
 
 
 def frontier_of(table, settings):
     """How the figures of each setting of debiasing differ from those of MEDL-NNet."""
-    table = table[is_kept(table)]
+    shown = table["metric"].isin(OF_FRONTIER) & table["group"].eq("")
+    table = table[shown & table["effects"].eq("mixed")]
     changes = [paired(table, name, PLAIN).assign(setting=name) for name in settings]
     frontier = pd.concat(changes, ignore_index=True)
-    shown = frontier["effects"].eq("mixed") & frontier["group"].eq("")
-    frontier = frontier[shown & ~frontier["metric"].isin(DISPARITIES)]
+    frontier = frontier[frontier["effects"] == "mixed"]  # of a network the one is the other too
     parts = frontier["setting"].str.extract(r"(?P<form>\w+) on (?P<place>\w+), (?P<weight>.+)")
-    return pd.concat(
-        [parts.astype({"weight": float}), frontier.drop(columns=["setting", "group"])], axis=1
-    )
+    return pd.concat([parts.astype({"weight": float}), frontier], axis=1)[FRONTIER]
 
 
 def choose(study, frontier):
@@ -100,11 +103,10 @@ class Runner:
         self.loaded, self.sizes = (None, None), {}
         kept.mkdir(parents=True, exist_ok=True)
 
-    def __call__(self, study, stage, models, seeds, rows="test"):
+    def __call__(self, study, stage, models, seeds):
         """Fit these models on these seeds: the table of `compare`."""
         data, together = self.data_of(study)
-        output = self.kept / f"{study.name}_{stage}.jsonl"
-        whole, start = not output.exists(), time.perf_counter()
+        start = time.perf_counter()
         print(f"{study.name}, {stage}: {len(models)} models x {len(seeds)} seeds", flush=True)
         table = compare(
             models,
@@ -112,25 +114,29 @@ class Runner:
             seeds=seeds,
             unseen_clusters=study.unseen,
             keep_together=together,
-            rows=rows,
-            swap_rows=0 if rows == "validation" and not study.is_regression else SWAP_ROWS,
-            output=output,
+            output=self.file(study.name, stage),
             jobs=self.jobs,
+            **measuring(study, stage),
         )
         seconds = time.perf_counter() - start
         print(f"{study.name}, {stage}: {seconds:.0f} s", flush=True)
-        if whole:  # the seconds of a run that went on are not those of the stage
-            self._note(study.name, stage, len(models), len(seeds), round(seconds))
+        self._note(study.name, stage, len(models), len(seeds), table)
         return table
 
+    def file(self, name, stage):
+        """The records of a stage."""
+        return self.kept / f"{name}_{stage}.jsonl"
+
     def _note(self, *row):
-        """Write down how long a stage took, in place of what stood there for it."""
+        """Write down what the fits of a stage took, in place of what stood there for it."""
         columns = ["study", "stage", "models", "seeds", "seconds"]
+        *row, table = row
+        seconds = table.drop_duplicates(["model", "seed"])["seconds"].sum()
         path = self.folder / "study_seconds.csv"
         known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
         known = known[(known["study"] != row[0]) | (known["stage"] != row[1])]
-        table = pd.concat([known, pd.DataFrame([row], columns=columns)])
-        write(table, self.folder, "seconds")
+        new = pd.DataFrame([[*row, round(seconds)]], columns=columns)
+        write(pd.concat([known, new]), self.folder, "seconds")
 
     def data_of(self, study):
         """The data of a study, and what rows are kept together."""
@@ -143,20 +149,74 @@ class Runner:
         return self.loaded[1]
 
 
-def run_study(study, run, folder, choices, quick):
-    """One data set, from the sweep to the tables. Returns its choices."""
+def measuring(study, stage):
+    """How a stage is measured: only what the page and the lessons read of it."""
+    whole = stage == "ladder"
+    return {
+        "rows": "validation" if stage == "tune" else "test",
+        "measure": measure_whole if whole else measure,
+        "effects": ("mixed", "fixed", "random") if whole else ("mixed",),
+        "swap_rows": SWAP_ROWS if whole or study.is_regression else 0,
+    }
+
+
+def run_study(study, run, choices, seeds, until=None):
+    """The stages of one data set, each to its tables. Returns its choices.
+
+    Args:
+        study: A `Study`.
+        run: A `Runner`.
+        choices: DataFrame, or `None` where they are yet to be made.
+        seeds: The reported seeds.
+        until: The last stage.
+    """
     if choices is None and study.tuning:
         frontier = tune(study, run)
-        write(frontier, folder, study.name + "_frontier")
+        write(frontier, run.folder, study.name + "_frontier")
         choices = choose(study, frontier)
-    models = reported_models(study, choices)
-    seeds = range(study.quick if quick else study.seeds)
-    rungs = {name: model for name, model in models.items() if name in ladder()}
-    others = {name: model for name, model in models.items() if name not in rungs}
-    stages = {"ladder": rungs, "others": others}
-    tables = [run(study, stage, part, seeds) for stage, part in stages.items() if part]
-    report(study, pd.concat(tables, ignore_index=True), models, folder)
+    tables, models = [], {}
+    for stage, part in stages(study, choices).items():
+        if until is None or STAGES.index(stage) <= STAGES.index(until):
+            tables.append(run(study, stage, part, seeds))
+            models |= part
+            report(study, pd.concat(tables, ignore_index=True), models, run.folder)
     return choices
+
+
+def left(studies, run, choices, quick):
+    """What is left: a row for each stage, with its fits and about how many seconds they take.
+
+    The seconds of a fit are the mean over those of the stage, or else of the whole file.
+    """
+    rows = []
+    for study in studies:
+        own = choices[choices["study"] == study.name]
+        seeds = study.quick if quick else study.seeds
+        wanted = (
+            {} if quick or not study.tuning else {"tune": (1 + len(sweep(study)), study.tuning)}
+        )
+        wanted |= {name: (len(part), seeds) for name, part in stages(study, own).items()}
+        for stage, (models, number) in wanted.items():
+            done = seconds_kept(run.file(study.name, stage))
+            rows.append([study.name, stage, models * number, len(done), np.mean(done or np.nan)])
+    columns = ["study", "stage", "fits", "done", "seconds a fit"]
+    table = pd.DataFrame(rows, columns=columns)
+    of_study = table.groupby("study")["seconds a fit"].transform("mean")
+    each = table["seconds a fit"].fillna(of_study).fillna(table["seconds a fit"].mean())
+    return table.assign(left=((table["fits"] - table["done"]).clip(0) * each).round())
+
+
+def seconds_kept(path):
+    """The seconds of each fit that is kept: a list, of a model and seed the last."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="ascii").splitlines()
+    found = {}
+    for line in lines:
+        with suppress(ValueError):  # a line that was cut off
+            record = json.loads(line)
+            found[record["model"], record["seed"]] = record.get("seconds", 0.0)
+    return list(found.values())
 
 
 def recipe(studies, quick, sizes):
@@ -178,6 +238,9 @@ def options(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the committed choices, few seeds")
     parser.add_argument("--only", nargs="*", default=[], help="names of data sets")
+    parser.add_argument("--until", choices=STAGES, help="the last stage that is run")
+    parser.add_argument("--seeds", type=int, help="the first so many reported seeds")
+    parser.add_argument("--left", action="store_true", help="tell what is left, and do nothing")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--folder", type=Path, help="where what was fitted is kept")
     return parser.parse_args(arguments)
@@ -194,22 +257,38 @@ def main(arguments=None):
     studies = [study for study in studies if study.quick or not chosen.quick]
     run, path = Runner(kept, folder, chosen.jobs), ROOT / "results" / "study_choices.csv"
     known = pd.read_csv(path) if path.exists() else pd.DataFrame({"study": []})
+    if chosen.left:
+        table = left(studies, run, known, chosen.quick)
+        print(table.round(1).to_string(index=False))
+        print(f"Left: about {table['left'].sum() / 60:.0f} minutes of one core.")
+        return
     for study in studies:
-        own = known[known["study"] == study.name].drop(columns="study")
-        choices = own if chosen.quick and study.tuning else None
         try:
             run.data_of(study)
         except OSError as error:
             print(f"{study.name}: passed over, its data cannot be had here ({error})")
             continue
-        choices = run_study(study, run, folder, choices, chosen.quick)
-        if choices is not None and not chosen.quick:
-            others = known[known["study"] != study.name]
-            known = pd.concat([others, choices.assign(study=study.name)], ignore_index=True)
+        known = one_study(study, run, known, chosen)
+        if not chosen.quick:
             known.round(5).to_csv(path, index=False)
+    write_recipe(folder, chosen.quick, run.sizes)
+
+
+def one_study(study, run, known, chosen):
+    """One data set, by the command's arguments. Returns all choices, its own among them."""
+    tuned = study.tuning and not chosen.quick
+    own = known[known["study"] == study.name].drop(columns="study")
+    seeds = range(chosen.seeds or (study.quick if chosen.quick else study.seeds))
+    choices = run_study(study, run, None if tuned else own, seeds, chosen.until)
+    others = known[known["study"] != study.name]
+    return known if choices is None else pd.concat([others, choices.assign(study=study.name)])
+
+
+def write_recipe(folder, quick, sizes):
+    """Write down what the study rests on, beside what stands there of other data sets."""
     path = folder / "study_recipe.json"
     before = json.loads(path.read_text(encoding="utf-8"))["data"] if path.exists() else {}
-    text = json.dumps(recipe(STUDIES, chosen.quick, before | run.sizes), indent=1, default=str)
+    text = json.dumps(recipe(STUDIES, quick, before | sizes), indent=1, default=str)
     path.write_text(text + "\n", encoding="utf-8")
 
 

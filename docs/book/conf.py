@@ -14,6 +14,8 @@ nitpicky = True
 default_role = "code"
 
 nb_execution_mode = "off"
+nb_code_prompt_show = "Show code"
+nb_code_prompt_hide = "Hide code"
 nb_ipywidgets_js = {}  # no kernel runs behind a page, and these come from a remote host
 myst_heading_anchors = 3
 
@@ -32,8 +34,9 @@ html_theme = "sphinx_book_theme"
 html_title = "Fair MEDL, a course"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_js_files = [(name, {"defer": "defer"}) for name in ("questions.js", "flip-book.js")]
 html_sidebars = {"**": ["search-button-field.html", "sbt-sidebar-nav.html"]}
-html_context = {"default_mode": "light"}
+html_context = {"default_mode": "auto"}
 html_use_index = False
 html_copy_source = False
 html_show_sourcelink = False

@@ -59,6 +59,8 @@ class FairMEDLEstimator(Predicting, Describing, Adapting, Saving, BaseEstimator)
         debias: How: by an `"adversary"` that reads prediction and outcome (the paper's), by the
             absolute `"correlation"` of prediction and groups (the paper's other form), or by the
             spread of the groups' rates itself, `"equalized_odds"`.
+        attribute_weights: Dictionary of sensitive attribute to how much it weighs in fairness,
+            beside the others. `None` weighs them alike.
         within_between: Columns of numbers whose mean in the cluster enters beside them (Mundlak
             1978). The coefficient of the column is then the one within clusters, also where the
             random effects go along with it.
@@ -107,6 +109,7 @@ class FairMEDLEstimator(Predicting, Describing, Adapting, Saving, BaseEstimator)
         fairness: float = 1.0,
         fairness_on: Sequence[str] = ("fixed", "mixed"),
         debias: str = "adversary",
+        attribute_weights: dict | None = None,
         within_between: Sequence[str] = (),
         cluster_predictor: bool = False,
         epochs: int | None = None,
@@ -123,6 +126,7 @@ class FairMEDLEstimator(Predicting, Describing, Adapting, Saving, BaseEstimator)
         self.fairness = fairness
         self.fairness_on = fairness_on
         self.debias = debias
+        self.attribute_weights = attribute_weights
         self.within_between = within_between
         self.cluster_predictor = cluster_predictor
         self.epochs = epochs

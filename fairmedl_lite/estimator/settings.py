@@ -72,9 +72,25 @@ def model_settings(estimator, outcome, cells, sample_weight=None):
         "base_rate": estimator.outcome_.base_rate,
         "random_effects": _effect_kinds(estimator.random_effects, estimator.rows_),
     }
+    learned["attribute_weights"] = ()
     if cells is not None:
         learned |= {"group_counts": cells.group_counts, "level_weights": cells.level_weights}
+        learned["attribute_weights"] = _attribute_weights(estimator)
     return shared | learned
+
+
+def _attribute_weights(estimator):
+    """How much each attribute weighs beside the others, with a mean of 1; `()` if all the same."""
+    given, attributes = estimator.attribute_weights, list(estimator.groups_)
+    if given is None:
+        return ()
+    values = [given.get(name, -1) for name in attributes] if isinstance(given, dict) else []
+    if set(given) != set(attributes) or min(values) < 0 or not 0 < sum(values) < math.inf:
+        raise ValueError(
+            "attribute_weights must name each sensitive attribute with a number of zero or more, "
+            f"not all zero. Received: {given!r} for {attributes}. None weighs them alike."
+        )
+    return tuple(float(value) * len(values) / sum(values) for value in values)
 
 
 def _effect_kinds(kinds, rows):

@@ -87,5 +87,11 @@ def _names(code):
 
 
 def _of_code(code):
-    constants = [_of_code(part) if inspect.iscode(part) else part for part in code.co_consts]
+    constants = [_of_constant(part) for part in code.co_consts]
     return [code.co_code, code.co_names, code.co_varnames, constants]
+
+
+def _of_constant(part):
+    if isinstance(part, frozenset):  # each process has an order of its own
+        return sorted(part, key=repr)
+    return _of_code(part) if inspect.iscode(part) else part

@@ -49,6 +49,7 @@ def compare(
     unseen: str | None = "fixed",
     measure: Callable = figures.measure,
     independent: str = "rows",
+    effects: Collection = ("mixed", "fixed", "random"),
     swap_rows: int = 1000,
     output: str | Path | None = None,
     jobs: int = 2,
@@ -86,6 +87,7 @@ def compare(
         independent: `"rows"` or `"clusters"`: what the noise floors, and the random effects of the
             group, take as independent. By rows they are too low or too high wherever rows of one
             cluster are alike. `"clusters"` is passed to `measure`.
+        effects: Which of these kinds of prediction are measured.
         swap_rows: Integer. How many rows, drawn by the seed, the attribute swaps are taken over;
             0 leaves them out.
         output: Path. Each fit is added to this file when it is done. The same call goes on
@@ -128,7 +130,7 @@ def compare(
     encoder = TableEncoder().fit(data.x) if any(map(_has_ours, models.values())) else None
     if independent == "clusters":
         measure = partial(measure, independent=independent)
-    plan = Plan(keep_together, rows, unseen, measure, swap_rows, encoder)
+    plan = Plan(keep_together, rows, unseen, measure, tuple(effects), swap_rows, encoder)
     shared = {"data": hash_data(data, keep_together), "measures": plan.hash()}
     fits = {
         (name, int(seed)): Fit.of(name, model, int(seed), unseen_clusters, shared)
@@ -180,7 +182,7 @@ def _fit_and_measure(data, plan, fit):
         model.fit(train.x, train.y, **_groups(train), **_weights(train))
         seconds = time.perf_counter() - start
     effects = getattr(model, "random_effects", None)
-    kinds = ("mixed",) if effects is None else ("mixed", "fixed", "random")
+    kinds = ("mixed",) if effects is None else plan.effects
     rows = [row for kind in kinds for row in _measure_effects(model, kind, cut, plan, fit.seed)]
     ratios = {
         part: _test_to_train(part, measured, train) for part, measured in plan.parts(cut).items()

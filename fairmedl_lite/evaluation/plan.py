@@ -22,13 +22,15 @@ class Plan:
     rows: str
     unseen: str | None
     measure: Callable
+    effects: tuple
     swap_rows: int
     encoder: TableEncoder | None  # of all rows: networks of one width share their graphs
 
     def hash(self):
         """What changes with any of it, but for `keep_together`, which is hashed with the data."""
         measure = hash_code(self.measure)
-        return joblib.hash([__version__, self.rows, self.unseen, measure, self.swap_rows])
+        options = self.rows, self.unseen, measure, self.effects, self.swap_rows
+        return joblib.hash([__version__, *options])
 
     def parts(self, cut):
         """The parts of a split that are measured, by name."""

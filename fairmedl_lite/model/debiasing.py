@@ -33,6 +33,7 @@ class Debiasing(keras.layers.Layer):
         sharpness=Bernoulli.sharpness,
         readers=("mixed",),
         weight=1.0,
+        attribute_weights=(),
         seed=None,
         **kwargs,
     ):
@@ -42,6 +43,8 @@ class Debiasing(keras.layers.Layer):
         self.start, self.sharpness = float(threshold), float(sharpness)
         self.readers, self.weight, self.seed = tuple(readers), float(weight), seed
         self.shape = (len(self.group_counts), len(self.level_weights), max(self.group_counts))
+        asked = attribute_weights or (1.0,) * len(self.group_counts)
+        self.attribute_weights = np.array(asked, "float32")
 
     def build(self, predictions_shape=None, outcome_shape=None):
         # Not constants of the graph: one compiled model then serves any rows.
@@ -98,6 +101,8 @@ class FairnessAdversary(Debiasing):
         sharpness: Float. How fast the decision turns from -1 to 1.
         readers: Strings. The names of the predictions that are read: `"fixed"`, `"mixed"`.
         weight: Float, zero or more. The lambda of the term in the loss.
+        attribute_weights: Floats. How much each attribute weighs beside the others, with a mean of
+            1; `()` is 1 for each.
         seed: Integer. Seeds the initial weights.
 
     Call arguments:
@@ -159,7 +164,8 @@ class FairnessAdversary(Debiasing):
             row_weights: Tensor of shape `(batch,)`, with a mean of 1 over all rows.
         """
         of_row = self.cell_weights() / ops.maximum(self.cell_shares, EPSILON)
-        of_row = of_row * attribute_weights(self.group_counts)[:, None, None].astype("float32")
+        of_attribute = attribute_weights(self.group_counts) * self.attribute_weights
+        of_row = of_row * of_attribute[:, None, None].astype("float32")
         targets = ops.sum(self.members(cells) * of_row, axis=2) * row_weights[:, None, None]
         losses = ops.sum(targets * self(predictions, outcome), axis=(2, 3))
         return -ops.mean(losses, axis=1) / len(self.group_counts)
@@ -192,6 +198,7 @@ class AbsoluteCorrelation(Debiasing):
         groups = _standardised(groups, share[:, None], axis=0)
         decision = _standardised(self.decision(predictions[..., 0]), share, axis=1)
         correlation = ops.abs(ops.matmul(decision * share, groups))  # (readers, groups)
+        correlation = correlation * np.repeat(self.attribute_weights, self.shape[2])
         return SCALE * self.weight * ops.sum(correlation, axis=1) / sum(self.group_counts)
 
 
@@ -201,11 +208,10 @@ class EqualizedOdds(Debiasing):
 
     The penalty of an attribute is the root of the mean over its cells of the squared gap between
     the cell's mean decision and that of all rows of its level of the outcome: equalized odds
-    (Hardt, Price, Srebro 2016) with a soft decision, as Bechavod and Ligett 2017 and Donini et
-    al. 2018 penalise it. The root presses on small spreads as on large ones, so attributes need no
-    weights of their own. A batch holds few rows of a small group, so each mean is a running one,
-    while the gradient is that of the batch's rows over how many the cell has on average: right
-    on average for small groups too.
+    (Hardt, Price, Srebro 2016) with a soft decision, as Bechavod and Ligett 2017 and Donini et al.
+    2018 penalise it. The root presses on small spreads as on large ones. A batch holds few rows of
+    a small group, so each mean is a running one, while the gradient is that of the batch's rows
+    over how many the cell has on average: right on average for small groups too.
 
     Args:
         group_counts: As in `FairnessAdversary`, and so are all but `units`.
@@ -231,8 +237,9 @@ class EqualizedOdds(Debiasing):
         weighted = self.cell_weights() * gap
         # The root of an attribute's mean square: (readers, attributes, 1, 1)
         spread = ops.sqrt(ops.sum(weighted * gap, axis=(2, 3), keepdims=True) + SMALLEST_SPREAD**2)
-        slope = ops.mean(ops.sum(weighted * self._pull(sums) / spread, axis=(2, 3)), axis=1)
-        value = ops.mean(spread[..., 0, 0], axis=1)
+        slope = ops.sum(weighted * self._pull(sums) / spread, axis=(2, 3))  # (readers, attributes)
+        slope = ops.mean(self.attribute_weights * slope, axis=1)
+        value = ops.mean(self.attribute_weights * spread[..., 0, 0], axis=1)
         # What is shown is the penalty; what is differentiated is its unbiased slope.
         return SCALE * self.weight * (ops.stop_gradient(value - slope) + slope)
 

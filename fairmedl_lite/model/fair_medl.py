@@ -54,6 +54,7 @@ class FairMEDL(keras.Model):
         fairness_on: Which predictions debiasing reads: `"fixed"`, `"mixed"`. Without random
             effects the two are one, and it is read once.
         debias: The form of debiasing: `"adversary"`, `"correlation"` or `"equalized_odds"`.
+        attribute_weights: Floats. How much each attribute weighs in it, with a mean of 1; or `()`.
         level_weights: Floats that add up to one: what each level of the outcome weighs in it.
         fixed_loss: Float lam_F. `None` is 1 with an adversary and 0 without one, where any
             other weight would pull the likelihood's coefficients towards the pooled fit.
@@ -92,6 +93,7 @@ class FairMEDL(keras.Model):
         fairness: float = 1.0,
         fairness_on=("fixed", "mixed"),
         debias: str = "adversary",
+        attribute_weights=(),
         level_weights=LEVEL_WEIGHTS,
         fixed_loss: float | None = None,
         kl_weight: float = 1.0,
@@ -119,6 +121,7 @@ class FairMEDL(keras.Model):
             sharpness=self.family.sharpness,
             readers=self.readers,
             weight=fairness,
+            attribute_weights=attribute_weights,
             dtype="float32",  # a loss needs no fewer bits under mixed precision, and no more
             seed=part_seed(seed, "debiasing"),
         )

@@ -13,7 +13,7 @@ from tools.lessons import eye, questions, sources
 from tools.lessons.form import problems, told
 
 # Lessons that are still to be brought into the form. The list only gets shorter.
-NOT_YET = {"00", "01", "02", "03", "04", "05", "08"}
+NOT_YET = {"00", "01", "02", "04", "05", "08"}
 LETTER = 0.4
 SOURCES = [sources.source_of(path) for path in LESSONS]
 BANK = {source.stem[:2]: questions.stored(source) for source in SOURCES}
@@ -88,7 +88,8 @@ rate = None
 rate = (found[young] == 1).mean()
 ```
 """
-FOLDED = "<details><summary>Open</summary><p>They are rare, and so the network misses them.</p></details>"
+WHY = "They are rare, and so the network misses them."
+FOLDED = f"<details><summary>Open</summary><p>{WHY}</p></details>"
 
 
 @pytest.fixture
@@ -133,8 +134,14 @@ def test_what_tells_nothing_passes(source, notebook):
     [
         (lesson(see="who.see('the young ones here')"), "who: cell 1 .code. names the right"),
         (lesson(new_markdown_cell("Look: *The young ones here*!")), "cell 1 .prose. names the"),
-        (lesson(new_markdown_cell("They are rare, and so the\nnetwork misses them.")), "says 'They"),
-        (lesson(output=FOLDED.replace("<details>", "<details open>")), "cell 1 .output. says 'They"),
+        (
+            lesson(new_markdown_cell("They are rare, and so the\nnetwork misses them.")),
+            "says 'They",
+        ),
+        (
+            lesson(output=FOLDED.replace("<details>", "<details open>")),
+            "cell 1 .output. says 'They",
+        ),
         (lesson(output="It is not the size of a group that makes it rare."), "says 'It is not"),
         (lesson(starter="rate = (found[young]==1).mean()"), "rate: cell 2 holds its solution"),
         (lesson(starter="rate = None  # (found[young] == 1).mean()"), "cell 2 holds its solution"),
