@@ -133,8 +133,14 @@ def test_what_tells_nothing_passes(source, notebook):
     [
         (lesson(see="who.see('the young ones here')"), "who: cell 1 .code. names the right"),
         (lesson(new_markdown_cell("Look: *The young ones here*!")), "cell 1 .prose. names the"),
-        (lesson(new_markdown_cell("They are rare, and so the\nnetwork misses them.")), "says 'They"),
-        (lesson(output=FOLDED.replace("<details>", "<details open>")), "cell 1 .output. says 'They"),
+        (
+            lesson(new_markdown_cell("They are rare, and so the\nnetwork misses them.")),
+            "says 'They",
+        ),
+        (
+            lesson(output=FOLDED.replace("<details>", "<details open>")),
+            "cell 1 .output. says 'They",
+        ),
         (lesson(output="It is not the size of a group that makes it rare."), "says 'It is not"),
         (lesson(starter="rate = (found[young]==1).mean()"), "rate: cell 2 holds its solution"),
         (lesson(starter="rate = None  # (found[young] == 1).mean()"), "cell 2 holds its solution"),
