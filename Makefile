@@ -30,7 +30,7 @@ define timed
 	&& echo "$(1): $$(cat "$$last") seconds"
 endef
 
-.PHONY: help env course test test-jax test-guide lab lessons book browser binder wheel study study-quick release grade address lock every clean
+.PHONY: help env copies course test test-jax test-guide lab lessons book browser binder wheel study study-quick release grade address lock every clean
 
 help:
 	@echo "make lab          open JupyterLab on the first lesson, in lessons/: your own copies"
@@ -38,6 +38,7 @@ help:
 	@echo "make test         style, unit tests, and the stored outputs of the lessons"
 	@echo "make test-jax     the unit tests on the JAX backend"
 	@echo "make test-guide   the instructors' guide in a clone, attacks and mutants: what is slow"
+	@echo "make copies       only your own copies of the lessons, in lessons/; what you changed stays"
 	@echo "make env          only make the environment, in $(VENV)"
 	@echo "make lessons      execute notebooks/sources into the lessons (ONLY=06 for one)"
 	@echo "make book         the lessons and the study as a site, in build/book"
@@ -93,8 +94,10 @@ build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp
 		--target build/gpboost -r requirements-gpboost.lock
 	@touch $@
 
-lab: env
+copies: env
 	@$(PY) -m tools.lessons.cleared
+
+lab: copies
 	@$(PY) -m jupyterlab lessons/00_start_here.ipynb
 
 lessons: env

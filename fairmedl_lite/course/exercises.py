@@ -85,16 +85,18 @@ def _difference(value, expected, tolerance):
         if set(value.index) != set(expected.index):
             return f"Expected: the labels {list(expected.index)}. Received: {list(value.index)}."
         value = value.reindex_like(expected)
+    places = _labels(expected)
     given, wanted = _array(value), _array(expected)
     if given.shape != wanted.shape or _kind(given) != _kind(wanted):
         shape = f", shape {given.shape}" if given.shape else ""
         return f"Expected: {_kind(wanted)}. Received: {type(value).__name__}{shape}."
     if NUMBER not in _kind(wanted):
-        return _where(given != wanted, "not it")
+        return _where(given != wanted, "not it", places)
     if np.isnan(given.astype(float)).any():
-        return _where(np.isnan(given.astype(float)), "missing (nan)")
+        return _where(np.isnan(given.astype(float)), "missing (nan)", places)
     wrong = ~np.isclose(given, wanted, rtol=0, atol=tolerance)
-    return _where(wrong, "too large" if (given > wanted)[wrong][:1].any() else "too small")
+    how = "too large" if (given > wanted)[wrong][:1].any() else "too small"
+    return _where(wrong, how, places)
 
 
 def _labelled(value):
@@ -114,11 +116,18 @@ def _kind(array):
     return f"{kind}, shape {array.shape}" if array.shape else kind
 
 
-def _where(wrong, how):
+def _labels(expected):
+    """The labels along each axis: those of a dictionary, a Series or a DataFrame, else none."""
+    return [list(map(str, labels)) for labels in getattr(expected, "axes", [])]
+
+
+def _where(wrong, how, labels=()):
     """Which values are wrong, and how the first one is."""
     if not wrong.any():
         return ""
     if not wrong.shape:
         return f"Your value is {how}."
-    first = ", ".join(map(str, np.argwhere(wrong)[0]))
+    first = np.argwhere(wrong)[0]
+    first = [names[place] for names, place in zip(labels, first, strict=True)] if labels else first
+    first = ", ".join(map(str, first))
     return f"{wrong.sum()} of {wrong.size} values are wrong. The first, at [{first}], is {how}."

@@ -161,7 +161,11 @@ def _spread(rates):
 
 
 def _groups(rows):
-    return {"sensitive_features": rows.sensitive, "sample_weight": rows.weights}
+    return {
+        "sensitive_features": rows.sensitive,
+        "clusters": rows.clusters,
+        "sample_weight": rows.weights,
+    }
 
 
 def gaps(parts, groups):
@@ -181,7 +185,6 @@ def gaps(parts, groups):
         "People of two groups at once; sensitive attributes that the data do not have.",
         "Other clusters, places and times than these."
         + " No cluster was held out." * ("unseen" not in parts),
-        "How much these figures vary: they are of one fit and one set of test rows, and the noise "
-        "floors take rows of one cluster as independent.",
+        "How much these figures vary: they are of one fit and one set of test rows.",
         "What happens to people once the model is used.",
     ]

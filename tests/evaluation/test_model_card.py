@@ -70,7 +70,7 @@ def test_groups_spread_and_calibration_are_the_reports_own(classified):
     rows = parts.test_seen
     tables = model_card(model, rows, threshold=0.4).tables
     chance = model.predict_proba(rows.x, clusters=rows.clusters)[:, 1]
-    of = {"sensitive_features": rows.sensitive}
+    of = {"sensitive_features": rows.sensitive, "clusters": rows.clusters}
     rates = group_report(rows.y, chance, threshold=0.4, **of)
     shown = tables["Groups"][list(rates)]
     pd.testing.assert_frame_equal(shown, rates)

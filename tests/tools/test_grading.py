@@ -196,7 +196,7 @@ def test_questions_have_wrong_answers_that_their_hidden_tests_name(name):
     cells = [cell for cell in assignments.read(name).cells if is_grade(cell)]
     wrong = assignments.wrong_answers(name)
     written = [cell for cell in cells if is_solution(cell)]
-    assert 3 <= len(wrong) + len(written) <= 4 and len(written) == 1
+    assert 3 <= len(wrong) + len(written) <= 6 and len(written) == 1
     assert "**Rubric.**" in written[0].source and "**Three samples.**" in written[0].source
     for asked, answers in wrong.items():
         hidden = next(c.source for c in cells if c.metadata.nbgrader.grade_id == f"{asked}-hidden")
@@ -211,6 +211,13 @@ def test_release_gives_nothing_away(release):
     assert "raise NotImplementedError()" in text and "YOUR ANSWER HERE" in text
     for mark in ("SOLUTION", "HIDDEN", "Rubric"):
         assert mark not in text
+
+
+def test_what_students_get_runs_without_what_grades(release):
+    code = [cell.source for cell in release.cells if cell.cell_type == "code"]
+    assert "google.colab" in code[0]
+    for line in "\n".join(code).splitlines():
+        assert not re.match(r"\s*(from|import) (nbgrader|tools)\b", line), line
 
 
 def test_solution_gets_full_marks(name, course):
@@ -349,6 +356,7 @@ def test_items_by_hand():
         ("b", "r", 2.0, ""),
     ]
     table = pd.DataFrame(rows, columns=["student", "question", "points", "misconception"])
+    table["reason"] = ""
     most = table["question"].map({"q": 4, "r": 2})
     found = items.analyse(table.assign(assignment="01", max=most))
     assert found["question"].tolist() == ["q", "r"]
@@ -362,10 +370,39 @@ def test_items_by_hand():
 
 
 def test_nothing_lost_and_nothing_graded(tmp_path):
-    columns = ["student", "assignment", "question", "points", "max", "misconception"]
-    rows = pd.DataFrame([("a", "01", "q", 4.0, 4.0, ""), ("b", "01", "q", None, 4.0, "")])
+    columns = ["student", "assignment", "question", "points", "max", "misconception", "reason"]
+    rows = pd.DataFrame([("a", "01", "q", 4.0, 4.0, "", ""), ("b", "01", "q", None, 4.0, "", "")])
     assert items.write(rows.set_axis(columns, axis=1), tmp_path).empty
-    assert "nobody has lost a point" in (tmp_path / "items.html").read_text()
+    assert items.NOBODY in (tmp_path / "items.html").read_text()
+    assert items.words(items.analyse(rows.set_axis(columns, axis=1))) == items.NOBODY
+
+
+@pytest.mark.parametrize(
+    "reason, kind",
+    [
+        ("not answered", "not answered"),
+        ("handed in as copy.ipynb; not answered", "not answered"),
+        ("a cell was stopped: it used no CPU for 20 seconds", "stopped"),
+        ("KeyError: 'group'", "crashed"),
+        ("put back: a-hidden; TypeError: 'int' object; not answered here", "crashed"),
+        ("AssertionError", items.OTHER),
+        ("Not yet: the shares. Your value is too large.", items.OTHER),
+        ("graded by hand", "graded by hand"),
+    ],
+)
+def test_what_is_no_misconception_stands_apart(reason, kind):
+    row = {"assignment": "01", "question": "q", "points": 0.0, "max": 4.0, "misconception": ""}
+    assert items.analyse(pd.DataFrame([row | {"reason": reason}]))["misconception"].item() == kind
+
+
+def test_feedback_begins_with_the_sentence_for_the_student():
+    role = {"grade_id": "rates-hidden", "grade": True, "solution": False, "locked": True}
+    wrong = nbformat.v4.new_output("error", ename="AssertionError", evalue="Not yet: a <b>.")
+    cells = [new_code_cell("assert False", metadata={"nbgrader": role}) for _ in range(2)]
+    cells[0].outputs = [wrong]
+    sentence, *rest = submission.explained(new_notebook(cells=list(cells))).cells
+    assert sentence.source == "**rates:** this test found\n\n    Not yet: a <b>."
+    assert sentence.cell_type == "markdown" and rest == cells
 
 
 def test_the_instructors_workflow_runs_what_make_test_runs():

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from tools import ROOT
-from tools.classroom import gradebook, items, mutants, pool, sandbox
+from tools.classroom import gradebook, items, mutants, platforms, pool, sandbox
 from tools.classroom.execution import Limits, NotGraded
 from tools.classroom.gradebook import COLUMNS
 from tools.classroom.submission import autograde, marks, sweep
@@ -46,7 +46,9 @@ def release(name: str, course: Path = COURSE) -> None:
     """Builds the release and the instructor's version of an assignment."""
     source = course / "source" / name
     source.mkdir(parents=True, exist_ok=True)
-    nbformat.write(assignments.read(name), source / f"{name}.ipynb")
+    notebook = assignments.read(name)
+    notebook.cells.insert(1, assignments.preparation(name))
+    nbformat.write(notebook, source / f"{name}.ipynb")
     convert(GenerateAssignment, name, course)
     convert(GenerateSolution, name, course)
 
@@ -73,7 +75,7 @@ def grade(
 
     First the solution is graded: where it does not get all points, the machine is at fault.
     """
-    entries = students(submissions)
+    entries = students(submissions, name)
     if not (course / "release" / name).exists():
         raise SystemExit(f"{course} holds no release of {name}. Run `release` first.")
     sweep(course)
@@ -85,17 +87,18 @@ def grade(
     tables = [
         keep(*result, name, course) for result in tqdm(results, total=len(entries), unit="student")
     ]
-    items.write(gradebook.read(course), course)
+    write_tables(course)
     return pd.concat(tables).sort_values(COLUMNS[:2], kind="stable", ignore_index=True)
 
 
-def students(submissions: Path) -> list[Path]:
-    """What each student handed in: a folder, or a notebook."""
+def students(submissions: Path, name: str = "") -> list[Path]:
+    """What each student handed in: a folder, or a notebook, named as the platform does or else."""
     entries = sorted(
         path
         for path in submissions.iterdir()
         if not path.name.startswith(".") and (path.is_dir() or path.suffix == ".ipynb")
     )
+    entries = platforms.latest(entries, name)
     names = list(map(student_of, entries))
     twice = sorted({student for student in names if names.count(student) > 1})
     if twice or not entries:
@@ -130,8 +133,13 @@ def keep(student: str, notebook, rows: list[dict], name: str, course: Path) -> p
 
 
 def student_of(entry: Path) -> str:
-    """The name of a student's folder, or of the notebook itself."""
-    return entry.name if entry.is_dir() else entry.stem
+    """The student's name, by that of the folder, or of the notebook itself."""
+    return handed_in(entry).student
+
+
+def handed_in(entry: Path) -> platforms.HandedIn:
+    """What the name of a folder or a notebook tells."""
+    return platforms.read_name(entry.name if entry.is_dir() else entry.stem)
 
 
 def one(entry: Path, course: Path, name: str, limits: Limits, safe: bool = False):
@@ -149,6 +157,7 @@ def one(entry: Path, course: Path, name: str, limits: Limits, safe: bool = False
         {"student": student, "assignment": name, "question": asked} | row
         for asked, row in earned.items()
     ]
+    notes = [platforms.LATE, *notes] if handed_in(entry).late else notes
     for row in rows:
         row["reason"] = "; ".join(filter(None, [*notes, row["reason"]]))
     return student, notebook, rows
@@ -179,8 +188,15 @@ def feedback(name: str, course: Path = COURSE) -> pd.DataFrame:
     for page in (course / "feedback").glob(f"*/{name}/*.html"):
         page.write_text(without_scripts(page.read_text(encoding="utf-8")), encoding="utf-8")
     table = gradebook.note(pd.DataFrame(tables, columns=COLUMNS), course)
-    items.write(gradebook.read(course), course)
+    write_tables(course)
     return table
+
+
+def write_tables(course: Path) -> None:
+    """Writes what is read off the gradebook: items and the table for a platform."""
+    whole = gradebook.read(course)
+    items.write(whole, course)
+    platforms.write(whole, course)
 
 
 def without_scripts(page: str) -> str:
@@ -261,8 +277,11 @@ def run_task(chosen, course: Path, names: list[str]) -> None:
         safe = sandbox.choose(chosen.sandbox, course)
         limits = Limits(**{limit: getattr(chosen, limit) for limit in Limits.__annotations__})
         table = grade(names[0], chosen.submissions, course, limits, chosen.jobs, safe)
-    print(table.to_string(index=False), items.analyse(table).to_string(index=False), sep="\n\n")
-    print(f"\nSee gradebook.csv and items.html in {chosen.course}.")
+    print(table.to_string(index=False), items.words(items.analyse(table)), sep="\n\n")
+    whole = gradebook.read(course)
+    seeds = pool.seeds(whole, names[0], course)
+    print("", *platforms.told(whole, names[0], course, seeds), sep="\n")
+    print(f"See gradebook.csv, grades.csv and items.html in {chosen.course}.")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,13 @@ def collect(gradebook: pd.DataFrame, name: str, course: Path):
     return together, pd.DataFrame(left_out, columns=["student", "why", "reason"])
 
 
+def seeds(gradebook: pd.DataFrame, name: str, course: Path) -> dict:
+    """Student to the seed that was run, in an assignment that has a study."""
+    students = gradebook.loc[gradebook["assignment"] == name, "student"].unique()
+    runs = {who: read(course / "autograded" / who / name / f"{name}.ipynb") for who in students}
+    return {who: int(fits["seed"].iloc[0]) for who, fits in runs.items() if fits is not None}
+
+
 def read(path: Path):
     """The fits that the cell `study` of a graded notebook shows, or None."""
     cells = nbformat.read(path, as_version=4).cells if path.exists() else []

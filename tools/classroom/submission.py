@@ -4,11 +4,13 @@ import hashlib
 import re
 import shutil
 import tempfile
+import textwrap
 from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbformat.v4 import new_markdown_cell
 from nbgrader.utils import determine_grade, is_grade, is_locked
 
 from tools.classroom.execution import ALIVE, STOPPED, STUDENT, Limits, NotGraded, run
@@ -42,7 +44,20 @@ def autograde(entry: Path, course: Path, name: str, limits: Limits, sandbox: boo
         nbformat.write(notebook, handed_in / f"{name}.ipynb")
         run(private, name, limits, sandbox)
         graded = private / "autograded" / STUDENT / name / f"{name}.ipynb"
-        return harmless(nbformat.read(graded, as_version=4)), notes
+        return explained(harmless(nbformat.read(graded, as_version=4))), notes
+
+
+def explained(notebook):
+    """Before each test that failed, the sentence for the student: what follows is test code."""
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and is_grade(cell) and (said := _errors(cell)):
+            asked = question(_grade_id(cell))
+            told = textwrap.indent("\n".join(said), "    ")  # as a block: it may hold anything
+            cells.append(new_markdown_cell(f"**{asked}:** this test found\n\n{told}"))
+        cells.append(cell)
+    notebook.cells = cells
+    return notebook
 
 
 def prefix(course: Path) -> str:

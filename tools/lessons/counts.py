@@ -19,7 +19,7 @@ from tools.lessons import questions, sources
 WORDS, LINES = 230, 20  # a minute
 DETAILS = re.compile(r"<details>.*?</details>", re.DOTALL)
 LINK = re.compile(r"\]\([^)]*\)|https?://\S+")
-WORD = re.compile(r"[^\W_](?:[\w'’-]*\w)?")
+WORD = re.compile(r"[^\W_](?:[\w'’.,-]*\w)?")
 DRAWERS = {"axes", "axis", "figure", "plt", "sns"}
 MACHINES = DRAWERS | {
     *("guess", "see", "quiz", "check", "accessible_tables", "Figure"),
@@ -126,9 +126,10 @@ def read_of(question) -> str:
     return "\n".join([question.ask, *question.options, *right])
 
 
-def of_options(source: Path) -> frozenset:
-    """The options of a lesson's questions."""
-    return frozenset(option for question in asked(source) for option in question.options)
+def telling(asked: list) -> frozenset:
+    """The options of questions; one of a single word may stand in any code."""
+    found = (option for question in asked for option in question.options)
+    return frozenset(option for option in found if " " in option)
 
 
 def count(source: Path) -> Count:
@@ -141,7 +142,7 @@ def count(source: Path) -> Count:
         for cell in notebook.cells
         if cell.cell_type == "code" and is_folded(cell) and SETUP not in cell.metadata.tags
     ]
-    options, lines = of_options(source), sum(len(filled(text)) for text in code)
+    options, lines = telling(asked(source)), sum(len(filled(text)) for text in code)
     other = sum(len(machinery(text, options)) for text in code)
     hidden = sum(len(filled(text)) for text in folded)
     text = "\n".join([*prose, *map(read_of, asked(source))])
@@ -150,10 +151,10 @@ def count(source: Path) -> Count:
 
 def listed(source: Path) -> str:
     """The visible lines that are not the lesson's own."""
-    found = []
+    found, options = [], telling(asked(source))
     for cell in visible(sources.read(source)):
         lines = cell.source.splitlines()
-        found += [lines[at - 1] for at in sorted(machinery(cell.source, of_options(source)))]
+        found += [lines[at - 1] for at in sorted(machinery(cell.source, options))]
     return "\n".join(found)
 
 

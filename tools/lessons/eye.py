@@ -29,9 +29,11 @@ class Page(HTMLParser):
 
     @property
     def text(self):
+        """The visible text as one line."""
         return joined("".join(self.parts))
 
     def handle_starttag(self, tag, attrs):
+        """Notes what opens, and whether it hides what stands in it."""
         if not self.hidden():
             self.tags.add(tag)
             self.parts.append(" ")
@@ -41,11 +43,13 @@ class Page(HTMLParser):
             self.open.append((tag, "hidden" in names or (tag in HIDES and not opened)))
 
     def handle_endtag(self, tag):
+        """Closes an element, and what was left open in it."""
         while self.open and tag in [name for name, _ in self.open]:
             if self.open.pop()[0] == tag:
                 break
 
     def handle_data(self, data):
+        """Keeps a text that nothing hides."""
         if not self.hidden():
             self.parts.append(data)
 
@@ -67,6 +71,7 @@ class Piece(NamedTuple):
 
 
 def joined(text):
+    """A text as one line."""
     return " ".join(text.split())
 
 
@@ -104,6 +109,7 @@ def reasons(question):
 
 
 def right_of(question):
+    """The right option of a question."""
     return next(option for option, why in question.options.items() if isinstance(why, str))
 
 
@@ -147,6 +153,7 @@ def singled_out(question, piece):
 
 
 def is_text(node):
+    """Whether a piece of code is a plain string."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 

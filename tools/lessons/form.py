@@ -1,6 +1,6 @@
 """What a stored lesson still lacks of the form that all shall have.
 
-    python -m tools.lessons.form        of every lesson; or: python -m tools.lessons.form 06
+python -m tools.lessons.form        of every lesson; or: python -m tools.lessons.form 06
 """
 
 import sys

@@ -6,11 +6,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from fairmedl_lite.course.explore.explorer import Explorer, _finish, _lines
+from fairmedl_lite.course.explore.explorer import Explorer, _finish, _lines, shows
 
 SETTING = ["form", "weight"]
 
 
+@shows
 def fairness_weight(path="../results/study_adult_frontier.csv"):
     """Along the study's frontier: AUROC against the groups' spread, for each form of debiasing.
 
@@ -36,8 +37,9 @@ def fairness_weight(path="../results/study_adult_frontier.csv"):
         "step": ("Weight, from the weakest, 1, to the strongest", (1, int(most), 1)),
         "attribute": ("Attribute", {name: name for name in points["attribute"].unique()}),
     }
-    positions = [("adversary", 3, "age"), ("equalized_odds", 4, "age"), ("correlation", 4, "age")]
-    Explorer(controls, partial(_draw_weight, points), positions)
+    positions = [("adversary", 4, "age"), ("equalized_odds", 4, "age"), ("correlation", 4, "age")]
+    stops = {"step": [step for step in (1, 2, 4, 8) if step <= most]}
+    return Explorer(controls, partial(_draw_weight, points), positions, stops)
 
 
 def _draw_weight(points, form, step, attribute):

@@ -35,8 +35,12 @@ PATIENCE = 60  # half seconds
 
 
 def commit_then_see(lesson, asked, seen):
-    """A first answer, then the right one or, if that was it, a wrong one; both are spoken to."""
+    """No answer yet, a first one, then the right one or, if that was it, a wrong one."""
     options = lesson.answers(asked)
+    lesson.run(seen)
+    untold = lesson.printed(seen)
+    assert "Pick first" in untold and "Open the answer" in untold, untold
+    assert "Answer: " not in untold and "Misconception: " not in untold, untold
     lesson.pick(asked, 0)
     lesson.run(seen)
     reply = lesson.printed(seen)
