@@ -15,6 +15,8 @@ from study.sections.price import BARS, against_network, bars, forms, frontier, l
 from study.words import FAIR, NETWORK, PLAIN, REGRESSIONS, TITLES, cell, markdown
 from tools import ROOT
 
+SHOWN = ("adult", "acs_major", "diabetes", "wage_panel")  # fine occupations stand in short
+
 
 def introduction():
     """What was done, and how to read it."""
@@ -74,9 +76,7 @@ def section(title, write, *arguments):
 
 
 def of_data_set(results, study, folder):
-    """All parts on one data set; of fine occupations, which show the same, the ladder alone."""
-    if study == "acs_fine":
-        return ladder(results, study)
+    """All parts on one data set."""
     parts = [("The ladder", ladder, ()), ("Forms of debiasing within the budget", forms, ())]
     if study in BARS:
         parts.append(("The bars", bars, ()))
@@ -101,7 +101,7 @@ def page(results, folder):
     blocks += section("## In short", in_short, results)
     blocks += section("## Beside the paper", beside_paper, results)
     blocks += section("## The primary comparisons", primary, results)
-    for study in TITLES:
+    for study in SHOWN:
         blocks += section(f"## {TITLES[study]}", of_data_set, results, study, folder)
     blocks += ["## Experiments"]
     blocks += section("### A sharper aim at the threshold", experiments.equalized_odds, results)
@@ -109,7 +109,6 @@ def page(results, folder):
     blocks += section("### Intersections", experiments.intersections, results)
     blocks += section("### Averaging over swaps", experiments.swap_averaging, results)
     blocks += section("### Probes, Adult", experiments.probes, results, "adult")
-    blocks += section("### Probes, American Community Survey", experiments.probes, results, "acs")
     blocks += section("## The recipe", recipe, results)
     blocks += section("## Seconds", seconds, results)
     return "\n\n".join(blocks) + "\n"

@@ -134,7 +134,8 @@ class Runner:
         seconds = table.drop_duplicates(["model", "seed"])["seconds"].sum()
         path = self.folder / "study_seconds.csv"
         known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
-        known = known[(known["study"] != row[0]) | (known["stage"] != row[1])]
+        other = known["stage"].isin(STAGES) & (known["stage"] != row[1])
+        known = known[(known["study"] != row[0]) | other]
         new = pd.DataFrame([[*row, round(seconds)]], columns=columns)
         write(pd.concat([known, new]), self.folder, "seconds")
 

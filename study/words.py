@@ -54,7 +54,6 @@ def command(name):
     """How a missing table is made."""
     studies = [study for study in TITLES if name.startswith(f"study_{study}")]
     commands = {"adult_probes_ladder": "study.experiments.probes"}
-    commands["acs_probes_ladder"] = "study.experiments.probes --data acs"
     commands |= {name: f"study.experiments.{name}" for name in EXPERIMENTS}
     default = "study" + (f" --only {studies[0]}" if studies else "")
     return f"`python -m {commands.get(name, default)}` makes it."

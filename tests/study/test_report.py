@@ -149,8 +149,8 @@ def test_missing_files_are_named_with_the_command_that_makes_them(results, tmp_p
     command = "is not there: `python -m study --only adult` makes it."
     assert f"`results/study_adult_frontier.csv` {command}" in text
     assert "says nothing of it: `python -m study --only diabetes` makes it." in text
-    probes = "`results/acs_probes_ladder.csv` is not there: "
-    probes += "`python -m study.experiments.probes --data acs`"
+    probes = "`results/adult_probes_ladder.csv` is not there: "
+    probes += "`python -m study.experiments.probes`"
     assert probes in text
     assert (
         "`results/one_attribute.csv` is not there: `python -m study.experiments.one_attribute`"
@@ -166,7 +166,7 @@ def test_best_weight_of_the_cluster_adversary_is_by_unseen_rows(results, tmp_pat
     rows += [(f"{PLAIN}, weight 0.3", "unseen", 0.86), ("NNet", "unseen", 0.87)]
     probes = pd.DataFrame(rows, columns=["model", "part", "mean"])
     probes = probes.assign(probes="with", metric="auroc", block="", low=0.1, high=0.9)
-    probes.to_csv(results / "acs_probes_ladder.csv", index=False)
+    probes.to_csv(results / "adult_probes_ladder.csv", index=False)
     text = page_of(results, tmp_path)
     said = f"{PLAIN}, weight 0.3 is the best of the weights of the cluster adversary in {PLAIN}"
     assert f"{said}: 0.860 [0.100, 0.900]." in text
