@@ -129,7 +129,8 @@ def adapted(row):
 def intersections(results):
     """How much of what lies between strata is more than the sum of the attributes."""
     table = results.table("intersections")
-    columns = [name for name in ("sd_null", "sd_additive", "pcv", "fitted") if name in table]
+    table = table[table["metric"].isin(("outcome", "tpr"))]
+    columns = [name for name in ("sd_null", "sd_additive", "pcv") if name in table]
     numbers = table[columns].apply(pd.to_numeric, errors="coerce")
     keys = ["data", "model", "metric", "independent"]
     rows = [
