@@ -5,7 +5,7 @@ import pandas as pd
 from study.words import PLAIN, cell, markdown, number, source, words
 
 THRESHOLDS = {"youden": "Youden's", "equal_rate": "equal rate", "averaged": "mean of five"}
-SHARES = ("0.25", "0.5", "0.56", "1.0")
+SHARES = ("0.5", "0.56", "1.0")
 
 
 def probes(results, name):
@@ -68,6 +68,7 @@ def odds_row(part, data, form):
 def swap_averaging(results):
     """What averaging over an attribute's groups costs, and what it mends."""
     table = results.table("swap_averaging")
+    table = table[table["share"].isin(SHARES)]
     rows = []
     for (data, share), part in table[table["part"] == "seen"].groupby(
         ["data", "share"], sort=False
@@ -128,7 +129,8 @@ def adapted(row):
 def intersections(results):
     """How much of what lies between strata is more than the sum of the attributes."""
     table = results.table("intersections")
-    columns = [name for name in ("sd_null", "sd_additive", "pcv", "fitted") if name in table]
+    table = table[table["metric"].isin(("outcome", "tpr"))]
+    columns = [name for name in ("sd_null", "sd_additive", "pcv") if name in table]
     numbers = table[columns].apply(pd.to_numeric, errors="coerce")
     keys = ["data", "model", "metric", "independent"]
     rows = [

@@ -167,7 +167,21 @@ def bars(results, study):
         row["bars"] = f"{reached} of {len(goals)}" + ("" if within else ", past the budget")
         rows.append(row)
     said = f"Falls of the {words(metric)}, seen, Youden's threshold, at most {budget:g} lost."
-    return [said, markdown(rows)]
+    return [said, markdown(rows), *by_clusters(results, study)]
+
+
+def by_clusters(results, study):
+    """The same falls where the noise that is taken off is that of clusters, not of rows."""
+    metric, rows = "tpr_sd_clusters_removed", []
+    for name, model in settings(results, study).items():
+        found = {key: results.change(study, model, metric, key) for key in BARS[study][2]}
+        if any(found.values()):
+            marks = {key: held(row, BARS[study][2][key]) for key, row in found.items()}
+            row = {words(key): cell(row, "percent") + marks[key] for key, row in found.items()}
+            reached = list(marks.values()).count(" reached")
+            rows.append({"form, weight": name} | row | {"bars": f"{reached} of {len(marks)}"})
+    said = "The same falls with the noise of clusters taken off, in place of that of rows:"
+    return [said, markdown(rows)] if rows else []
 
 
 def cost_of(results, study, model):
