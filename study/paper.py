@@ -23,7 +23,7 @@ PAPER = [
     ("HHP", "seen", "mixed", "attribute_swap", "sex", 0.092, 0.040, -56.5),
     ("HHP", "seen", "mixed", "mse_sd", "age", None, None, -7.0),
 ]
-OURS = {"Adult": ("adult",), "IPUMS": ("acs_major", "acs_fine"), "HHP": ("diabetes",)}
+OURS = {"Adult": ("adult",), "IPUMS": ("acs_major",), "HHP": ("diabetes",)}
 
 
 def verdict(row, paper):

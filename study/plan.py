@@ -18,6 +18,7 @@ from fairmedl_lite.evaluation.peers import FairlearnAdversary, GPBoost
 from study.words import FAIR, NETWORK, PLAIN, label
 
 SWAP_ROWS = 400  # drawn from the test rows
+STAGES = ("tune", "ladder", "forms", "clusters", "methods")
 PLACES = {"FE": ("fixed",), "ME": ("mixed",), "both": ("fixed", "mixed")}
 ATTRIBUTES = ("age", "race", "sex", "marital_status")
 SMALL = {"hidden": (16,), "epochs": 150}

@@ -12,7 +12,7 @@ KEYS = ["model", "against", "part", "effects", "threshold", "metric", "attribute
 
 
 class Results:
-    """The files of results/, and where in them a figure stands.
+    """The files of results/, and the figures in them.
 
     Args:
         folder: Path.
@@ -23,15 +23,14 @@ class Results:
         self.table, self.index = cache(self.table), cache(self.index)
 
     def table(self, name):
-        """A table of strings and numbers; `link` leads to each row's line."""
+        """A table of strings and numbers."""
         path = self.folder / f"{name}.csv"
         if not path.exists():
             raise FileNotFoundError(f"`results/{path.name}` is not there: {command(name)}")
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         numbers = [column for column in NUMBERS if column in table]
         table[numbers] = table[numbers].apply(pd.to_numeric)
-        links = [f"../results/{path.name}#L{line}" for line in range(2, len(table) + 2)]
-        return table.assign(link=links)
+        return table
 
     def index(self, name):
         """The rows of a table by their keys."""

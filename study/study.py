@@ -30,8 +30,8 @@ from fairmedl_lite import (
     paired,
 )
 from study.measures import measure, measure_whole
-from study.plan import STUDIES, SWAP_ROWS, stages, sweep
-from study.tables import DISPARITIES, is_kept, report, write
+from study.plan import STAGES, STUDIES, SWAP_ROWS, stages, sweep
+from study.tables import FRONTIER, OF_FRONTIER, report, write
 from study.words import PLAIN
 from tools import ROOT
 
@@ -45,15 +45,13 @@ def tune(study, run):
 
 def frontier_of(table, settings):
     """How the figures of each setting of debiasing differ from those of MEDL-NNet."""
-    table = table[is_kept(table)]
+    shown = table["metric"].isin(OF_FRONTIER) & table["group"].eq("")
+    table = table[shown & table["effects"].eq("mixed")]
     changes = [paired(table, name, PLAIN).assign(setting=name) for name in settings]
     frontier = pd.concat(changes, ignore_index=True)
-    shown = frontier["effects"].eq("mixed") & frontier["group"].eq("")
-    frontier = frontier[shown & ~frontier["metric"].isin(DISPARITIES)]
+    frontier = frontier[frontier["effects"] == "mixed"]  # of a network the one is the other too
     parts = frontier["setting"].str.extract(r"(?P<form>\w+) on (?P<place>\w+), (?P<weight>.+)")
-    return pd.concat(
-        [parts.astype({"weight": float}), frontier.drop(columns=["setting", "group"])], axis=1
-    )
+    return pd.concat([parts.astype({"weight": float}), frontier], axis=1)[FRONTIER]
 
 
 def choose(study, frontier):
@@ -136,7 +134,8 @@ class Runner:
         seconds = table.drop_duplicates(["model", "seed"])["seconds"].sum()
         path = self.folder / "study_seconds.csv"
         known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
-        known = known[(known["study"] != row[0]) | (known["stage"] != row[1])]
+        other = known["stage"].isin(STAGES) & (known["stage"] != row[1])
+        known = known[(known["study"] != row[0]) | other]
         new = pd.DataFrame([[*row, round(seconds)]], columns=columns)
         write(pd.concat([known, new]), self.folder, "seconds")
 
@@ -162,7 +161,7 @@ def measuring(study, stage):
     }
 
 
-def run_study(study, run, choices, seeds, chosen=()):
+def run_study(study, run, choices, seeds, until=None):
     """The stages of one data set, each to its tables. Returns its choices.
 
     Args:
@@ -170,7 +169,7 @@ def run_study(study, run, choices, seeds, chosen=()):
         run: A `Runner`.
         choices: DataFrame, or `None` where they are yet to be made.
         seeds: The reported seeds.
-        chosen: Names of stages; of none all.
+        until: The last stage.
     """
     if choices is None and study.tuning:
         frontier = tune(study, run)
@@ -178,7 +177,7 @@ def run_study(study, run, choices, seeds, chosen=()):
         choices = choose(study, frontier)
     tables, models = [], {}
     for stage, part in stages(study, choices).items():
-        if stage in (chosen or stages(study, choices)):
+        if until is None or STAGES.index(stage) <= STAGES.index(until):
             tables.append(run(study, stage, part, seeds))
             models |= part
             report(study, pd.concat(tables, ignore_index=True), models, run.folder)
@@ -240,7 +239,7 @@ def options(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the committed choices, few seeds")
     parser.add_argument("--only", nargs="*", default=[], help="names of data sets")
-    parser.add_argument("--stages", nargs="*", default=[], help="tune, ladder, forms, clusters")
+    parser.add_argument("--until", choices=STAGES, help="the last stage that is run")
     parser.add_argument("--seeds", type=int, help="the first so many reported seeds")
     parser.add_argument("--left", action="store_true", help="tell what is left, and do nothing")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
@@ -278,10 +277,10 @@ def main(arguments=None):
 
 def one_study(study, run, known, chosen):
     """One data set, by the command's arguments. Returns all choices, its own among them."""
-    tuned = study.tuning and not chosen.quick and "tune" in (chosen.stages or ["tune"])
+    tuned = study.tuning and not chosen.quick
     own = known[known["study"] == study.name].drop(columns="study")
     seeds = range(chosen.seeds or (study.quick if chosen.quick else study.seeds))
-    choices = run_study(study, run, None if tuned else own, seeds, chosen.stages)
+    choices = run_study(study, run, None if tuned else own, seeds, chosen.until)
     others = known[known["study"] != study.name]
     return known if choices is None else pd.concat([others, choices.assign(study=study.name)])
 

@@ -4,7 +4,7 @@ import math
 
 PLAIN, FAIR, NETWORK = "MEDL-NNet", "Fair MEDL-NNet", "Fair NNet"
 LADDER = ("NNet", NETWORK, "DA-NNet", "Fair DA-NNet", PLAIN, FAIR)
-FORMS = ("adversary", "correlation", "equalized_odds")
+FORMS = ("adversary", "correlation", "equalized_odds", "weighted_odds")
 TITLES = {
     "adult": "Adult, 14 occupations",
     "acs_major": "American Community Survey, major groups of occupations",
@@ -18,8 +18,12 @@ ENDS = {"mean": ("low", "high"), "difference": ("low", "high"), "percent": PERCE
 DIGITS = {"mean": ".3f", "difference": "+.3f", "percent": "+.0f"}
 NUMBERS = ["mean", "value", "baseline", "difference", "low", "high", *PERCENT, "effect_size", "p"]
 NUMBERS += ["weight", "budget", "loss", "change", "models", "seeds", "seconds", "resamples"]
-AT_A_THRESHOLD = ("tpr", "fpr", "positive_rate", "accuracy")
-THRESHOLDS = {"youden": "Youden's threshold", "equal_rate": "an equal positive rate"}
+AT_A_THRESHOLD = ("tpr", "fpr", "positive_rate", "accuracy", "balanced_accuracy")
+THRESHOLDS = {
+    "youden": "Youden's",
+    "equal_rate": "equal rate",
+    "averaged": "mean of five",
+}
 WORDS = {
     "auroc": "AUROC",
     "accuracy": "accuracy",
@@ -28,6 +32,8 @@ WORDS = {
     "tpr": "TPR",
     "tpr_sd": "SD of TPR",
     "tpr_sd_noise_removed": "SD of TPR, noise removed",
+    "tpr_sd_clusters_removed": "SD of TPR, noise of clusters removed",
+    "balanced_accuracy": "balanced accuracy",
     "tpr_worst": "worst group's TPR",
     "fpr_sd": "SD of FPR",
     "positive_rate": "positive rate",
@@ -38,29 +44,17 @@ WORDS = {
     "mean_residual_sd_noise_removed": "SD of mean residual, noise removed",
     "mean_prediction_sd": "SD of mean prediction",
 }
-CLASSIFICATION_CHANGES = {
-    "tpr_sd": "percent",
-    "tpr_sd_noise_removed": "percent",
-    "fpr_sd": "percent",
-    "positive_rate_sd": "percent",
-    "attribute_swap": "percent",
-    "tpr_worst": "difference",
-}
-REGRESSION_CHANGES = {
-    "attribute_swap": "percent",
-    "mse_sd": "percent",
-    "mean_residual_sd": "percent",
-    "mean_residual_sd_noise_removed": "percent",
-    "mean_prediction_sd": "percent",
-}
+
+
+EXPERIMENTS = ("blind", "one_attribute", "equalized_odds", "adapt", "intersections")
+EXPERIMENTS += ("swap_averaging",)
 
 
 def command(name):
     """How a missing table is made."""
     studies = [study for study in TITLES if name.startswith(f"study_{study}")]
     commands = {"adult_probes_ladder": "study.experiments.probes"}
-    commands["acs_probes_ladder"] = "study.experiments.probes --data acs"
-    commands |= {name: f"study.experiments.{name}" for name in ("blind", "one_attribute")}
+    commands |= {name: f"study.experiments.{name}" for name in EXPERIMENTS}
     default = "study" + (f" --only {studies[0]}" if studies else "")
     return f"`python -m {commands.get(name, default)}` makes it."
 
@@ -74,12 +68,18 @@ def number(value, form):
 
 
 def cell(row, column, form=None):
-    """A figure with its interval, linked to its row."""
+    """A figure with its interval."""
     if row is None:
         return "–"
     form = form or DIGITS[column]
     mean, low, high = (number(row[name], form) for name in (column, *ENDS[column]))
-    return f"[{mean}{'' if '–' in (low, high) else f' ({low} to {high})'}]({row['link']})"
+    return mean if "–" in (low, high) else f"{mean} [{low}, {high}]"
+
+
+def source(*names):
+    """Where the figures of a table stand."""
+    links = ", ".join(f"[{name}.csv](../results/{name}.csv)" for name in names)
+    return f"From {links}."
 
 
 def markdown(rows):
@@ -88,11 +88,6 @@ def markdown(rows):
         return "There are no rows."
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
-def folded(title, *blocks):
-    """What opens on a click."""
-    return "\n\n".join([f"<details><summary>{title}</summary>", *blocks, "</details>"])
 
 
 def words(name):

@@ -33,8 +33,10 @@ def hash_code(thing) -> str:
 def _parts(thing, known):
     """Nested lists of what is to be hashed; a function or class that is known adds nothing."""
     thing = _plain_function(thing)
-    if isinstance(thing, PLAIN) or inspect.isbuiltin(thing):
-        return repr(thing) if inspect.isbuiltin(thing) else thing
+    if inspect.isbuiltin(thing):
+        return f"{thing.__module__}.{thing.__qualname__}"  # its repr holds an address
+    if isinstance(thing, PLAIN):
+        return thing
     if inspect.isfunction(thing) or inspect.isclass(thing):
         if thing in known:
             return []

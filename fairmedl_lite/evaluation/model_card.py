@@ -20,9 +20,10 @@ PREDICTIONS = (
 CAPTIONS = {
     "Variance": "Of the clusters' effects, and of what is left (the residual).",
     "Performance": PREDICTIONS,
-    "Spread": "How far the groups' rates lie apart (`sd`), what sampling alone would give "
-    "(`noise_floor`, with rows of one cluster taken as alike), and the spread by a random effect of the group, which leaves no group out. "
-    "`NaN`: fewer than two groups have enough cases, or all cases are alike.",
+    "Spread": "How far the groups' rates lie apart (`sd`), what sampling alone would give, "
+    "with rows of one cluster taken as alike (`noise_floor`), and the spread by a random effect of "
+    "the group, which leaves no group out. `NaN`: fewer than two groups have enough cases, or all "
+    "cases are alike.",
 }
 
 

@@ -43,6 +43,7 @@ PLACE = ["threshold", "metric", "attribute", "group"]
 KEYS = ["table", "model", "labelled", *PLACE]
 KEPT = ("auroc", "loss", "mse", "tpr", "fpr", "positive_rate", "mean_residual", "mean_prediction")
 KEPT += tuple(f"{name}_sd_noise_removed" for name in KEPT[2:])
+TOLD = ("auroc", "mse", "loss", "tpr_sd_noise_removed", "mean_residual_sd_noise_removed")
 
 
 def labelled_rows(clusters, together, seed, most=COUNTS[-1]):
@@ -185,7 +186,7 @@ def main():
         for name in MODELS
     ]
     runs = pd.concat([kept(*task, folder) for task in tqdm(wanted, unit="fit")])
-    table = summarise(runs)
+    table = summarise(runs[runs["metric"].isin(TOLD)])
     whole = chosen.tables == list(TABLES) and chosen.seeds == SEEDS
     table.round(5).to_csv(ROOT / ("results" if whole else "build") / "adapt.csv", index=False)
     show(table)

@@ -8,7 +8,7 @@ rows of five tuning seeds the setting with the least spread of this attribute's 
 noise removed, whose loss of AUROC against MEDL-NNet is at most .010 at the upper end of its
 interval. The chosen ones, one for each form, are then fitted on the study's 40 reported seeds.
 
-The table goes to results/one_attribute.csv, the frontier to results/one_attribute_frontier.csv.
+The table goes to results/one_attribute.csv, the frontier to build/one_attribute/frontier.csv.
 What was fitted is kept in build/one_attribute, so that a run that was stopped goes on.
 """
 
@@ -90,7 +90,8 @@ def main():
     found = [run(attribute, plain, chosen.jobs) for attribute in chosen.attributes]
     frontiers, changes = (pd.concat(tables) for tables in zip(*found, strict=True))
     frontiers = frontiers[frontiers["metric"].isin(FIGURES)]
-    frontiers.round(5).to_csv(ROOT / "results" / "one_attribute_frontier.csv", index=False)
+    kept = ROOT / "build" / "one_attribute"
+    frontiers.round(5).to_csv(kept / "frontier.csv", index=False)
     changes.round(5).to_csv(ROOT / "results" / "one_attribute.csv", index=False)
     shown = changes["part"].eq("seen") & changes["threshold"].isin(("", "youden"))
     print(changes[shown].round(3).to_string(index=False))

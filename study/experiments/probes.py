@@ -20,7 +20,7 @@ replicate is the set of held-out occupations, and the sets share occupations. ME
 with other weights of the cluster adversary too: its own is .1.
 
 The table goes to results/adult_probes_ladder.csv, and the plain network's rows of it, in another
-form, to results/adult_probes.csv; those of the survey to results/acs_probes_ladder.csv.
+form, to results/adult_probes.csv; those of the survey to build/acs_probes_ladder.csv.
 """
 
 import argparse
@@ -121,7 +121,8 @@ def main():
     ]
     runs = Parallel(chosen.jobs, return_as="generator", batch_size=1)(tasks)
     table = summarise(pd.concat(tqdm(runs, total=len(tasks), unit="model")), KEYS)
-    folder = ROOT / ("results" if chosen.seeds == 10 else "build")
+    whole = chosen.seeds == 10 and chosen.data == "adult"
+    folder = ROOT / ("results" if whole else "build")
     folder.mkdir(exist_ok=True)
     table.round(6).to_csv(folder / f"{chosen.data}_probes_ladder.csv", index=False)
     if chosen.data == "adult":

@@ -1,243 +1,256 @@
-"""The ladder, what fairness costs, and who pays."""
+"""The ladder, what fairness costs at each threshold, and the bars."""
 
 import math
-from functools import partial
 
-from fairmedl_lite import plot_frontier, plot_group_rates
+from fairmedl_lite import plot_frontier
 from study.words import (
-    CLASSIFICATION_CHANGES,
     FAIR,
     FORMS,
     LADDER,
+    NETWORK,
     PLAIN,
-    REGRESSION_CHANGES,
     REGRESSIONS,
     THRESHOLDS,
-    capital,
     cell,
-    folded,
     label,
     markdown,
+    number,
+    p_value,
+    source,
     words,
 )
 
-MOST_LOST = 0.02  # of a group's TPR at an equal positive rate: more is levelling down
 # The falls in per cent that we set out to reach: of which measure, within which budget.
 ADULT_FALLS = {"age": 60, "race": 55, "sex": 80, "marital_status": 50}
-ADULT_BAR = ("tpr_sd_noise_removed", 0.010, ADULT_FALLS)
-ACS_BAR = ("tpr_sd", 0.015, {"age": 86, "race": 58, "sex": 55, "marital_status": 36})
+ACS_FALLS = {"age": 86, "race": 58, "sex": 55, "marital_status": 36}
 BARS = {
-    "adult": ADULT_BAR,
-    "acs_major": ACS_BAR,
-    "acs_fine": ACS_BAR,
+    "adult": ("tpr_sd_noise_removed", 0.010, ADULT_FALLS),
+    "acs_major": ("tpr_sd", 0.010, ACS_FALLS),
     "diabetes": ("attribute_swap", 1.0, {"sex": 56}),
 }
 
 
+def overall(study):
+    """What a model is to keep, and the column and form of its change."""
+    return ("mse", "percent", "+.1f") if study in REGRESSIONS else ("auroc", "difference", "+.4f")
+
+
+def spread_of(study):
+    """The spread that a data set's tables show."""
+    return "attribute_swap" if study in REGRESSIONS else BARS.get(study, ("tpr_sd",))[0]
+
+
 def ladder(results, study):
-    """The six models, seen and unseen: performance, then the spread by attribute."""
-    overall = ("mse", "r2") if study in REGRESSIONS else ("auroc", "accuracy")
-    spreads = ("tpr_sd", "tpr_sd_noise_removed")
-    if study in REGRESSIONS:
-        spreads = ("mse_sd", "mean_residual_sd", "mean_residual_sd_noise_removed")
-        spreads += ("mean_prediction_sd", "attribute_swap")
-    blocks = []
-    for part in ("seen", "unseen"):
-        performance = {words(metric): (metric, "") for metric in overall}
-        blocks += [f"On {part} clusters:", ladder_table(results, study, part, performance)]
-        for metric in spreads:
-            columns = {words(name): (metric, name) for name in results.attributes(study)}
-            table = ladder_table(results, study, part, columns)
-            blocks += [f"{capital(words(metric))}, {part} clusters:", table]
-    return blocks
-
-
-def ladder_table(results, study, part, columns):
-    """A row for each model and kind of prediction."""
+    """The six models: performance seen and unseen, then the spread by attribute."""
+    kept, metric = overall(study)[0], spread_of(study)
     rows = []
     for model in LADDER:
-        for effects, name in (("mixed", "ME"), ("fixed", "FE"), ("random", "RE")):
-            where = {"part": part, "effects": effects}
-            cells = {
-                title: results.mean(study, model, *figure, **where)
-                for title, figure in columns.items()
-            }
-            if set(cells.values()) != {"–"}:
-                rows.append({"model": model, "prediction": name} | cells)
-    return markdown(rows)
+        row = {"model": model}
+        for part in ("seen", "unseen"):
+            row[f"{words(kept)}, {part}"] = results.mean(study, model, kept, part=part)
+        for attribute in results.attributes(study):
+            row[words(attribute)] = results.mean(study, model, metric, attribute)
+        rows.append(row)
+    said = f"By attribute: {words(metric)}, seen clusters, over {resamples(results, study)}."
+    return [said, markdown(rows), source(f"study_{study}")]
 
 
-def budgets(results, study):
-    """The forms of debiasing within each budget."""
-    blocks = []
-    for budget in results.recipe(study)["budgets"]:
-        chosen = settings(results, study, budget)
-        name = f"{budget:g} % of MSE" if study in REGRESSIONS else f"{budget:.3f} of AUROC"
-        blocks += [f"#### At most {name} lost", *one_budget(results, study, budget, chosen)]
+def resamples(results, study):
+    """How many resamples a data set's figures rest on, and what is left of it."""
+    count = results.table(f"study_{study}")["resamples"].max()
+    planned = results.recipe(study).get("seeds", count)
+    table = results.table("study_seconds")
+    old = {"others"} & set(table.loc[table["study"] == study, "stage"])
+    said = f"{count:.0f} resamples"
+    if old:
+        said += ", of fits before networks were held back from overfitting"
+    elif count < planned:
+        said += f" of {planned} planned"
+    left = old or count < planned
+    return said + (f" (`python -m study --only {study}` fits the rest)" if left else "")
+
+
+def settings(results, study):
+    """Fair MEDL-NNet at its default and by each chosen setting: name on the page, and model."""
+    table = results.choices(study)
+    chosen = table[(table["place"] == "both") & (table["budget"] == budget_of(results, study))]
+    found = {"the default": FAIR}
+    for row in chosen.to_dict("records"):
+        found[f"{row['form']} {row['weight']:g}"] = label(row["form"], "both", row["weight"])
+    kept = overall(study)[0]
+    return {name: model for name, model in found.items() if results.change(study, model, kept)}
+
+
+def budget_of(results, study):
+    """How much performance may be lost."""
+    return results.recipe(study)["budgets"][0]
+
+
+def forms(results, study):
+    """Each form's price and what it gives, at each threshold, seen and at Youden's unseen."""
+    chosen, table = settings(results, study), results.choices(study)
+    absent = [
+        form for form in FORMS if form not in set(table.loc[table["place"] == "both", "form"])
+    ]
+    blocks = [said_of_forms(results, study, absent)]
+    thresholds = {"youden": ""} if study in REGRESSIONS else THRESHOLDS
+    rows = [
+        form_row(results, study, name, model, threshold)
+        for name, model in chosen.items()
+        for threshold in thresholds
+    ]
+    blocks.append(markdown(rows))
+    unseen = [
+        form_row(results, study, name, model, "youden", "unseen") for name, model in chosen.items()
+    ]
+    blocks += ["On unseen clusters:", markdown(unseen), source(f"study_{study}_change")]
     return blocks
 
 
-def settings(results, study, budget, places=("both", "ME")):
-    """The settings chosen within a budget, each with its model's name and its own in a table."""
-    table = results.choices(study)
-    table = table[(table["budget"] == budget) & table["place"].isin(places)]
-    table = table.sort_values("place", key=lambda column: column != "both", kind="stable")
-    rows = []
-    for row in table.to_dict("records"):
-        name = row["form"] if row["place"] == "both" else f"{row['form']} on {row['place']} alone"
-        rows.append(row | {"name": name, "model": label(row["form"], row["place"], row["weight"])})
-    return [row for row in rows if results.change(study, row["model"], performance(study))]
+def said_of_forms(results, study, absent):
+    """What stands in the table of forms."""
+    budget = budget_of(results, study)
+    name = f"{budget:g} % of the MSE" if study in REGRESSIONS else f"{budget:.3f} of AUROC"
+    said = f"Weights chosen to lose at most {name}, upper end, on validation rows; figures are of "
+    said += f"test rows, seen clusters, against {PLAIN}. By attribute: the change of the "
+    said += f"{words(spread_of(study))} in per cent."
+    if absent:
+        said += f" Not tried here, or never within the budget: {', '.join(absent)}."
+    return said
 
 
-def performance(study):
-    """What a model is to keep."""
-    return "mse" if study in REGRESSIONS else "auroc"
+def form_row(results, study, name, model, threshold, part="seen"):
+    """One form at one threshold."""
+    where = {"threshold": threshold, "part": part}
+    metric, column, form = overall(study)
+    row = {"form, weight": name}
+    if study not in REGRESSIONS:
+        row["threshold"] = THRESHOLDS[threshold]
+    found = results.change(study, model, metric, part=part)
+    row[words(metric)] = cell(found, column, form) if threshold == "youden" else "the same"
+    if study not in REGRESSIONS:
+        found = results.change(study, model, "balanced_accuracy", **where)
+        row["balanced accuracy"] = cell(found, "difference")
+    for attribute in results.attributes(study):
+        found = results.change(study, model, spread_of(study), attribute, **where)
+        row[words(attribute)] = cell(found, "percent")
+    if study not in REGRESSIONS:
+        row["largest fall of a TPR"] = largest_fall(results, study, model, threshold, part)
+    return row
 
 
-def one_budget(results, study, budget, chosen):
-    """What each form gives within a budget."""
-    absent = [form for form in FORMS if form not in [row["form"] for row in chosen]]
-    blocks = [f"No weight tried of {', '.join(absent)} stays within it."] if absent else []
-    if not chosen:
-        return blocks
-    blocks.append(markdown([kept_budget(results, study, budget, row) for row in chosen]))
-    blocks += bars(results, study, budget, chosen)
-    for threshold, name in THRESHOLDS.items():
-        if study not in REGRESSIONS or threshold == "youden":
-            at = "" if study in REGRESSIONS else f", at {name}"
-            table = attribute_table(results, study, chosen, threshold=threshold)
-            blocks += [f"On seen clusters{at}, against {PLAIN}:", table]
-    blocks += levelling_down(results, study, chosen)
-    unseen = attribute_table(results, study, chosen, part="unseen")
-    return [*blocks, folded("The same on unseen clusters", unseen)]
-
-
-def kept_budget(results, study, budget, row):
-    """A form's weight, what it costs on reported seeds, and whether that is within the budget."""
-    change = partial(results.change, study, row["model"])
-    start = {"form": row["name"], "weight": f"[{row['weight']:g}]({row['link']})"}
-    if study in REGRESSIONS:
-        cost = change("mse")
-        lost = math.nan if cost is None else cost["percent_high"]
-        start["MSE, %"] = cell(cost, "percent", "+.1f")
-    else:
-        cost = change("auroc")
-        lost = math.nan if cost is None else -cost["low"]
-        start |= {
-            "AUROC": cell(cost, "difference"),
-            "accuracy": cell(change("accuracy"), "difference"),
-            "positive rate": cell(change("positive_rate"), "difference"),
-        }
-    return start | {"within the budget here": "yes" if lost <= budget else "no"}
-
-
-def bars(results, study, budget, chosen):
-    """Which of the falls that we set out to reach are reached."""
-    metric, at, goals = BARS.get(study, ("", None, {}))
-    if budget != at:
-        return []
-    rows = bar_rows(results, study, chosen)
-    counts = ", ".join(f"{form} {count} of {len(goals)}" for form, count in reached(rows).items())
-    return [f"The bars, {words(metric)}, seen clusters. Reached: {counts}.", markdown(rows)]
-
-
-def bar_rows(results, study, chosen):
-    """A row for each bar, a column for each form."""
-    metric, _, goals = BARS[study]
-    rows = []
-    for attribute, goal in goals.items():
-        row = {"attribute": words(attribute), "bar, %": f"-{goal}"}
-        for setting in chosen:
-            found = results.change(study, setting["model"], metric, attribute)
-            row[setting["name"]] = f"{cell(found, 'percent')} {held_to(found, goal)}"
-        rows.append(row)
-    return rows
-
-
-def held_to(row, goal):
-    """Whether a fall in per cent reaches its bar."""
-    if row is None or math.isnan(row["percent"]):
-        return "not measured"
-    return "reached" if row["percent"] <= -goal else "not reached"
-
-
-def reached(rows):
-    """How many bars each form reaches."""
-    forms = [name for name in (rows[0] if rows else ()) if name not in ("attribute", "bar, %")]
-    return {form: sum(row[form].endswith(") reached") for row in rows) for form in forms}
-
-
-def attribute_table(results, study, chosen, **where):
-    """Changes of fairness: a row for each form and attribute."""
-    columns = REGRESSION_CHANGES if study in REGRESSIONS else CLASSIFICATION_CHANGES
-    rows = []
-    for setting in chosen:
-        for attribute in results.attributes(study):
-            row = {"form": setting["name"], "attribute": words(attribute)}
-            for metric, column in columns.items():
-                found = results.change(study, setting["model"], metric, attribute, **where)
-                name = words(metric) + (", %" if column == "percent" else "")
-                row[name] = cell(found, column)
-            rows.append(row)
-    return markdown(rows)
-
-
-def levelling_down(results, study, chosen):
-    """The group that loses most at an equal positive rate."""
+def largest_fall(results, study, model, threshold, part):
+    """The group whose TPR falls most, and how far."""
     table = results.table(f"study_{study}_change")
-    table = table[(table["metric"] == "tpr") & (table["threshold"] == "equal_rate")]
-    table = table[(table["against"] == PLAIN) & (table["part"] == "seen")]
-    rows, harmed = [], []
-    for setting in chosen:
-        groups = table[table["model"] == setting["model"]].dropna(subset="difference")
-        for attribute, part in groups.groupby("attribute", sort=False):
-            worst = part.loc[part["difference"].idxmin()]
-            row = {"form": setting["name"], "attribute": words(attribute), "group": worst["group"]}
-            rows.append(row | {"change of its TPR": cell(worst, "difference")})
-            if worst["difference"] < -MOST_LOST:
-                harmed.append(f"{setting['name']}: {worst['group']}")
-    if not rows:
-        return []
-    said = f"by more than {MOST_LOST:.2f}"
-    found = f"falls {said} of {', '.join(harmed)}" if harmed else f"of no group falls {said}"
-    return [
-        f"At an equal positive rate the TPR {found}. The group that loses most:",
-        markdown(rows),
-    ]
+    table = table[(table["model"] == model) & (table["against"] == PLAIN) & (table["part"] == part)]
+    table = table[(table["metric"] == "tpr") & (table["group"] != "")]
+    table = table[(table["threshold"] == threshold) & (table["effects"] == "mixed")]
+    table = table.dropna(subset="difference")
+    if not len(table):
+        return "–"
+    worst = table.loc[table["difference"].idxmin()]
+    return f"{worst['group']} {number(worst['difference'], '+.3f')}"
+
+
+def bars(results, study):
+    """Which of the falls that we set out to reach are reached, within the budget."""
+    metric, budget, goals = BARS[study]
+    rows = []
+    for name, model in settings(results, study).items():
+        lost = cost_of(results, study, model)
+        row = {"form, weight": name, "lost, upper end": number(lost, ".4f")}
+        within = lost <= budget
+        for attribute, goal in goals.items():
+            found = results.change(study, model, metric, attribute)
+            row[f"{words(attribute)}, -{goal} %"] = f"{cell(found, 'percent')}{held(found, goal)}"
+        reached = sum(str(value).endswith("reached") for value in row.values())
+        row["bars"] = f"{reached} of {len(goals)}" + ("" if within else ", past the budget")
+        rows.append(row)
+    said = f"Falls of the {words(metric)}, seen, Youden's threshold, at most {budget:g} lost."
+    return [said, markdown(rows)]
+
+
+def cost_of(results, study, model):
+    """The upper end of what a model loses."""
+    metric, column, _ = overall(study)
+    found = results.change(study, model, metric)
+    if found is None:
+        return math.nan
+    return found["percent_high"] if column == "percent" else -found["low"]
+
+
+def held(row, goal):
+    """Whether a fall in per cent reaches its bar, or the interval leaves it open."""
+    if row is None or math.isnan(row["percent"]):
+        return ""
+    if row["percent"] <= -goal:
+        return " reached"
+    return " open" if row["percent_low"] <= -goal else ""
 
 
 def frontier(results, study, folder):
-    """The sweep as a figure, and the groups' rates before and after."""
-    table = results.table(f"study_{study}_frontier")
-    table = table[table["threshold"].isin(("", "youden"))]
+    """The sweep as a figure, and in numbers at each threshold."""
+    name = f"study_{study}_frontier"
+    table = results.table(name)
     options = {}
     if study in REGRESSIONS:
         options = {"metric": "attribute_swap", "label": "change of the attribute swap (%)"}
-    link = f"../results/study_{study}_frontier.csv"
-    said = "Each point is a weight of debiasing on both, on validation rows; thin lines are "
-    blocks = [
-        f"{said}intervals. All points, also of FE or ME alone, stand in [their table]({link}).",
-        image(plot_frontier(table, **options), f"frontier_{study}", folder),
-    ]
-    return blocks + ([] if study in REGRESSIONS else group_rates(results, study, folder))
+    shown = table[table["threshold"].isin(("", "youden"))]
+    count = f"{table['resamples'].max():.0f}"
+    said = f"Validation rows of {count} tuning seeds. Spread: the mean change over the attributes "
+    said += f"of the {words(spread_of(study))}, in per cent."
+    said += "" if study in REGRESSIONS else " BA: change of the balanced accuracy."
+    figure = plot_frontier(shown, **options)
+    image = picture(figure, f"frontier_{study}", folder)
+    both = table[table["place"] == "both"]
+    rows = [frontier_row(study, part, *key) for key, part in by_setting(both)]
+    return [said, image, markdown(rows), source(name)]
 
 
-def group_rates(results, study, folder):
-    """The TPR of each group before and after."""
-    chosen = settings(results, study, max(results.recipe(study)["budgets"]))
-    best = [row["model"] for row in sorted(chosen, key=lambda row: row["change"])[:1]]
-    table = results.table(f"study_{study}")
-    table = table[(table["part"] == "seen") & (table["effects"] == "mixed")]
-    table = table[(table["threshold"] == "youden") & (table["group"] != "")]
-    reports = {
-        name: table[table["model"] == name].rename(columns={"mean": "rate"})
-        for name in (PLAIN, FAIR, *best)
-    }
-    return [image(plot_group_rates(reports), f"rates_{study}", folder)]
+def by_setting(table):
+    """The rows of each setting, in the table's order."""
+    return table.groupby(["form", "place", "weight"], sort=False)
 
 
-def image(figure, name, folder):
-    """Save a figure; its Markdown, with its text."""
+def frontier_row(study, part, form, _, weight):
+    """One setting: its price and its spread, at each threshold."""
+    metric, column, shape = overall(study)
+    of_metric = part[(part["metric"] == metric) & (part["attribute"] == "")].iloc[0]
+    row = {"form on both": form, "weight": f"{weight:g}"}
+    row[words(metric)] = number(of_metric[column], shape)
+    spread = part[part["metric"] == spread_of(study)]
+    if study in REGRESSIONS:
+        return row | {"spread": number(spread["percent"].mean(), "+.0f")}
+    for threshold, name in list(THRESHOLDS.items())[:2]:
+        found = spread.loc[spread["threshold"] == threshold, "percent"].mean()
+        lost = part[(part["metric"] == "balanced_accuracy") & (part["threshold"] == threshold)]
+        row[f"spread, {name}"] = number(found, "+.0f")
+        row[f"BA, {name}"] = number(lost["difference"].mean(), "+.3f")
+    return row
+
+
+def picture(figure, name, folder):
+    """Save a figure; its Markdown. Its points stand in the table below it."""
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     figure.save(folder / "figures" / f"{name}.png")
-    return f"![{figure.alt}](figures/{name}.png)"
+    return f"![The frontier; its points stand in the table below.](figures/{name}.png)"
+
+
+def against_network(results, study):
+    """What MEDL adds to a network that is debiased alike."""
+    changes = results.table(f"study_{study}_change")
+    pairs = changes.loc[changes["against"].str.startswith(NETWORK), ["model", "against"]]
+    kept, column, shape = overall(study)
+    rows = []
+    for model, against in pairs.drop_duplicates().itertuples(index=False):
+        row = {"difference": f"{model} minus {against}"}
+        for part in ("seen", "unseen"):
+            found = results.change(study, model, kept, against=against, part=part)
+            row[f"{words(kept)}, {part}"] = cell(found, column, shape)
+            row[f"p, {part}"] = p_value(found["p"]) if found else "–"
+        for attribute in results.attributes(study):
+            found = results.change(study, model, spread_of(study), attribute, against=against)
+            row[words(attribute)] = cell(found, "difference")
+        rows.append(row)
+    said = f"Paired by resample; by attribute the {words(spread_of(study))}, seen clusters."
+    return [said, markdown(rows)]

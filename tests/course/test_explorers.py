@@ -19,6 +19,7 @@ from fairmedl_lite.course.explore import (
     design_effect,
     explorer,
     frontier,
+    hiring,
     pooling,
     reversal,
 )
@@ -89,6 +90,7 @@ def shown(tmp_path_factory):
 
 
 NAMES = [
+    "applicants",
     "clusters",
     "shrinkage",
     "gradient_reversal",
@@ -282,6 +284,42 @@ def test_a_swap_sees_no_mediator_and_a_blind_model_scores_zero():
     swapped, true, world = counterfactual._changes(-0.4, -0.8, blind)
     assert swapped == 0 and true > 0.1 and world > true
     assert counterfactual._changes(0.0, 0.0, every)[2] == 0
+
+
+def test_for_each_applicant_who_enters_another_one_leaves():
+    scores = {weight: hiring._scored(weight) for weight in (0, 1)}
+    for places in (10, 45):
+        table = hiring._draw_applicants(scores, places, 1).data
+        counted = table["change"].value_counts()
+        assert (table["now"] == "hired").sum() == places and len(table) == 100
+        assert counted["enter"] == counted["leave"] > 0
+    assert (hiring._draw_applicants(scores, 30, 0).data["change"] == "none").all()
+
+
+def test_the_weight_brings_the_rates_of_other_applicants_together():
+    others = hiring._people()[2]
+    gaps = []
+    for weight in (0, 0.5, 5):
+        hired = hiring._hired(hiring._scored(weight)[1], 1500)
+        assert hired.sum() == 1500
+        rates = [hired[(others.woman == sex) & (others.y == 1)].mean() for sex in (True, False)]
+        gaps.append(abs(rates[0] - rates[1]))
+    assert gaps[0] > 0.2 > gaps[1] > gaps[2]
+
+
+def test_the_gradient_of_the_penalised_loss_is_that_of_finite_differences():
+    people = hiring.People(*(each[:200] for each in hiring._people()[1]))
+    slopes, step = np.linspace(-1, 1, 6), 1e-6
+    moved = [hiring._loss(slopes + step * unit, people, 3)[0] for unit in np.eye(6)]
+    back = [hiring._loss(slopes - step * unit, people, 3)[0] for unit in np.eye(6)]
+    slope = (np.array(moved) - back) / (2 * step)
+    np.testing.assert_allclose(hiring._loss(slopes, people, 3)[1], slope, atol=1e-7)
+
+
+def test_a_table_comes_back_as_it_was_packed():
+    y, table = pd.Series([1, 0], name="y"), pd.DataFrame({"a": ["None", "b"], "c": [0.5, 0.25]})
+    pd.testing.assert_series_equal(explorer.unpack(explorer.pack(y)), y)
+    pd.testing.assert_frame_equal(explorer.unpack(explorer.pack(table)), table)
 
 
 CELLS = """

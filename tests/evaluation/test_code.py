@@ -11,7 +11,8 @@ from fairmedl_lite import FairMEDLClassifier, compare
 from fairmedl_lite.evaluation.code import hash_code
 
 PRINT = "from fairmedl_lite import *; from fairmedl_lite.evaluation.code import hash_code; "
-PRINT += "print(hash_code(FairMEDLClassifier), hash_code(FairMEDLRegressor))"
+PRINT += "from fairmedl_lite.evaluation.figures import measure; "
+PRINT += "print(*map(hash_code, (FairMEDLClassifier, FairMEDLRegressor, measure)))"
 
 
 def test_code_has_the_same_hash_in_every_process():

@@ -58,7 +58,7 @@ def broken(pages, folder):
 
 def test_every_page_stands_in_the_contents(pages):
     links = pages[0]["index.html"].links
-    others = ["api", "study", "instructors", "lesson_by_lesson"]
+    others = ["api", "glossary", "accessibility", "study", "instructors", "lesson_by_lesson"]
     assert {f"{name}.html" for name in [*LESSONS, *others]} <= set(links)
 
 

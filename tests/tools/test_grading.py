@@ -213,6 +213,13 @@ def test_release_gives_nothing_away(release):
         assert mark not in text
 
 
+def test_what_students_get_runs_without_what_grades(release):
+    code = [cell.source for cell in release.cells if cell.cell_type == "code"]
+    assert "google.colab" in code[0]
+    for line in "\n".join(code).splitlines():
+        assert not re.match(r"\s*(from|import) (nbgrader|tools)\b", line), line
+
+
 def test_solution_gets_full_marks(name, course):
     path = course / "solution" / name / f"{name}.ipynb"
     earned = submission.marks(nbformat.read(path, as_version=4), {})

@@ -123,7 +123,8 @@ def graded_class(tmp_path_factory):
     course, folder = (tmp_path_factory.mktemp(name) for name in ("course", "submissions"))
     source, release = instant.read(), instant.release(course)
     solutions = {c.metadata.nbgrader.grade_id: c.source for c in source.cells if is_solution(c)}
-    for student, number in {"ann": "SEED = 1", "ben": f"{FAKE}SEED = 2", "cem": "SEED = 1"}.items():
+    seeds = {"ann": "SEED = '1'", "ben": f"{FAKE}SEED = 2.0", "cem": "SEED = 1"}
+    for student, number in seeds.items():
         notebook = deepcopy(release)
         assignments.answer(notebook, solutions | {"number": number})
         if student == "ben":  # types a result in, here and into the cell that is read

@@ -133,7 +133,10 @@ def test_links_lead_to_pages_of_the_book_or_elsewhere(name, pages):
 @pytest.mark.parametrize("name", LESSONS)
 def test_page_needs_no_network_and_is_in_order(name, pages):
     page = Page(pages[name])
-    assert all(source.startswith("data:image/png;base64,") for source in page.loaded)
+    assert all(
+        source.startswith(("data:image/png;base64,", "data:image/svg+xml;base64,"))
+        for source in page.loaded
+    )
     assert "script" not in page.tags and "url(" not in pages[name]
     assert page.headings[0] == 1 and set(page.headings[1:]) == {2}
     assert all(below - above <= 1 for above, below in pairwise(page.headings))

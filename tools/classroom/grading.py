@@ -46,7 +46,9 @@ def release(name: str, course: Path = COURSE) -> None:
     """Builds the release and the instructor's version of an assignment."""
     source = course / "source" / name
     source.mkdir(parents=True, exist_ok=True)
-    nbformat.write(assignments.read(name), source / f"{name}.ipynb")
+    notebook = assignments.read(name)
+    notebook.cells.insert(1, assignments.preparation(name))
+    nbformat.write(notebook, source / f"{name}.ipynb")
     convert(GenerateAssignment, name, course)
     convert(GenerateSolution, name, course)
 

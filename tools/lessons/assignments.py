@@ -29,6 +29,14 @@ def read(name: str):
     return notebook
 
 
+def preparation(name: str):
+    """The cell that prepares Google Colab, as in the lesson of the same name."""
+    cells = sources.read(sources.SOURCES / f"{name}.md").cells
+    found = next(cell for cell in cells if "google.colab" in cell.source)
+    found.id = "colab"  # its own is an assignment's cell too
+    return found
+
+
 def wrong_answers(name: str) -> dict:
     """For each question its wrong answers: `misconception`, `loses` (points) and `code`."""
     return yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from posixpath import normpath
 import nbformat
 from sphinx.cmd.build import build_main
 
-from tools.lessons import api, kit, slides
+from tools.lessons import api, figures, kit, learning, slides
 from tools.lessons.sources import NOTEBOOKS, ROOT
 from tools.repository.address import address
 
@@ -64,12 +64,14 @@ def gather(source: Path) -> None:
     """Copies everything that the book is made of into one new folder."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(STATIC, source)
-    known = targets()
+    known, seen = targets(), set()
     for home, place in places().items():
         path, copy = ROOT / home, source / place
         copy.parent.mkdir(exist_ok=True)
         if path.suffix == ".ipynb":
-            nbformat.write(lesson(path, home, known), copy)
+            notebook = lesson(path, home, known)
+            learning.learn(notebook, path.stem, source, seen)
+            nbformat.write(notebook, copy)
         elif path.suffix == ".md":
             text = REMOTE_BADGE.sub("", path.read_text(encoding="utf-8"))
             copy.write_text(relinked(text, home, known), encoding="utf-8")
@@ -96,6 +98,8 @@ def build(folder: Path) -> int:
     gather(source)
     shutil.rmtree(pages, ignore_errors=True)
     status = build_main([*STRICT, "-d", f"{folder}/book-trees", str(source), str(pages)])
+    for page in pages.glob("*.html"):
+        figures.legible(page)
     present(pages / "slides")
     return status
 

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 _HOME = {
+    "applicants": "hiring",
     "clusters": "design_effect",
     "shrinkage": "pooling",
     "thresholds": "decisions",

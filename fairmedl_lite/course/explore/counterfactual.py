@@ -7,13 +7,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from fairmedl_lite.course.explore.explorer import LOOKS, Explorer, _finish
+from fairmedl_lite.course.explore.explorer import LOOKS, Explorer, _finish, shows
 from fairmedl_lite.data.hiring import simulate_hiring
 from fairmedl_lite.metrics.swap import attribute_swap, counterfactual_change
 
 FEATURES = ("sex", "skill", "education", "experience", "probe")
 
 
+@shows
 def swap():
     """Attribute swap against the true counterfactual, on simulated hiring.
 
@@ -27,7 +28,8 @@ def swap():
         "columns": ("The model reads", {"all columns": FEATURES, "all but sex": FEATURES[1:]}),
     }
     positions = [(-0.4, -0.8, FEATURES), (-0.4, -0.8, FEATURES[1:]), (-0.4, 0.0, FEATURES)]
-    Explorer(controls, _draw_swap, positions)
+    stops = {"direct": (-0.8, -0.4, 0.0), "mediated": (-0.8, -0.4, 0.0)}
+    return Explorer(controls, _draw_swap, positions, stops)
 
 
 @cache
@@ -56,7 +58,7 @@ def _numbers(x, columns):
 def _draw_swap(direct, mediated, columns):
     names = ["attribute swap,\nmodel", "true counterfactual,\nmodel", "true counterfactual,\ntruth"]
     changes = _changes(direct, mediated, columns)
-    figure, axes = plt.subplots(figsize=(6, 2.2))
+    figure, axes = plt.subplots(figsize=(5.2, 2.2))
     axes.barh(names, changes, color=[look[0] for look in LOOKS[:3]])
     axes.invert_yaxis()
     axes.set(xlabel="mean change of the probability of being hired", xlim=(0, 0.4))

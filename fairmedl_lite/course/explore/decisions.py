@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.course.explore.explorer import LOOKS, Explorer, _finish
+from fairmedl_lite.course.explore.explorer import LOOKS, Explorer, _finish, shows
 from fairmedl_lite.metrics.performance import check_scores
 from fairmedl_lite.metrics.rates import group_report
 from fairmedl_lite.metrics.spread import MIN_CASES, spread_report
@@ -19,6 +19,7 @@ RULES = {
 RATES = {"tpr": "TPR", "fpr": "FPR", "positive_rate": "positive rate"}
 
 
+@shows
 def thresholds(y, score, sensitive):
     """One threshold for all, or each group's own, against the groups' rates.
 
@@ -44,7 +45,9 @@ def thresholds(y, score, sensitive):
         "threshold": ("Threshold for all, or whose rate is met", (0.0, 1.0, 0.05)),
     }
     positions = [(table.columns[0], rule, 0.5) for rule in RULES.values()]
-    Explorer(controls, partial(_draw_thresholds, y, score, table), positions)
+    stops = {"threshold": (0.1, 0.3, 0.5, 0.7, 0.9)}
+    draw = partial(_draw_thresholds, y, score, table)
+    return Explorer(controls, draw, positions, stops, (pd.Series(y), pd.Series(score), table))
 
 
 def _draw_thresholds(y, score, table, attribute, rule, threshold):
@@ -54,7 +57,7 @@ def _draw_thresholds(y, score, table, attribute, rule, threshold):
     spread = spread_report(report).set_index("metric")["sd"]
     rates = report.pivot(index="group", columns="metric", values="rate")[list(RATES)]
     rates = rates[report.groupby("group")["cases"].min() >= MIN_CASES]
-    figure, axes = plt.subplots(figsize=(6, 0.4 * len(rates) + 1.2))
+    figure, axes = plt.subplots(figsize=(5.2, 0.4 * len(rates) + 1.2))
     places = [f"{group} (from {own[group]:.2f})" for group in rates.index]
     for (metric, name), (color, marker, _) in zip(RATES.items(), LOOKS, strict=False):
         axes.plot(rates[metric], places, marker, color=color, label=name)

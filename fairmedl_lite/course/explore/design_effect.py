@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fairmedl_lite.course.explore.explorer import Explorer, _finish, _lines
+from fairmedl_lite.course.explore.explorer import Explorer, _finish, _lines, shows
 
 CLUSTERS = 30
 ROWS = [2, 5, 10, 20, 50, 100]
@@ -13,6 +13,7 @@ EFFECTS = {"cluster": 0.3, "row": 0.1}  # in standard deviations of the outcome 
 AWARE = {"cluster": "cluster means", "row": "rows within clusters"}
 
 
+@shows
 def clusters():
     """Rows in a cluster and intra-class correlation against false alarms and power.
 
@@ -28,7 +29,8 @@ def clusters():
         "rows": ("Rows of a cluster", (2, 100, 1)),
     }
     positions = [("cluster", 0.2, 20), ("cluster", 0.05, 50), ("row", 0.5, 20)]
-    Explorer(controls, _draw_clusters, positions)
+    stops = {"icc": (0.0, 0.05, 0.2, 0.5), "rows": ROWS}
+    return Explorer(controls, _draw_clusters, positions, stops)
 
 
 def _draw_clusters(covariate, icc, rows):
@@ -39,7 +41,7 @@ def _draw_clusters(covariate, icc, rows):
         for test, rate in zip(tests, (_naive, _aware), strict=True)
         for effect in effects
     }
-    figure, panels = plt.subplots(1, 2, figsize=(7.5, 2.6))
+    figure, panels = plt.subplots(1, 2, figsize=(5.2, 2.6))
     for panel, effect, label in zip(panels, effects, ("false alarms", "power"), strict=True):
         _lines(panel, {test: (sizes, shares[test, effect]) for test in tests}, at=rows)
         panel.set(xlabel="rows of a cluster", ylabel=f"{label} (%)", ylim=(0, 105), xscale="log")

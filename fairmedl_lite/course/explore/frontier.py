@@ -6,11 +6,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from fairmedl_lite.course.explore.explorer import Explorer, _finish, _lines
+from fairmedl_lite.course.explore.explorer import Explorer, _finish, _lines, shows
 
 SETTING = ["form", "weight"]
 
 
+@shows
 def fairness_weight(path="../results/study_adult_frontier.csv"):
     """Along the study's frontier: AUROC against the groups' spread, for each form of debiasing.
 
@@ -25,7 +26,8 @@ def fairness_weight(path="../results/study_adult_frontier.csv"):
             f"path must lead to the study's frontier. Received: {path!r}. Start the notebook in "
             "its own folder, or pass the path of results/study_adult_frontier.csv."
         )
-    frontier = pd.read_csv(path).query("place == 'both' and threshold != 'equal_rate'")
+    frontier = pd.read_csv(path).query("place == 'both'")
+    frontier = frontier[~frontier["threshold"].isin(["equal_rate", "averaged"])]
     spread = frontier.query("metric == 'tpr_sd_noise_removed'")
     points = spread.merge(frontier.query("metric == 'auroc'"), on=SETTING, suffixes=("", "_auroc"))
     points = points.sort_values(SETTING)
@@ -35,8 +37,9 @@ def fairness_weight(path="../results/study_adult_frontier.csv"):
         "step": ("Weight, from the weakest, 1, to the strongest", (1, int(most), 1)),
         "attribute": ("Attribute", {name: name for name in points["attribute"].unique()}),
     }
-    positions = [("adversary", 3, "age"), ("equalized_odds", 4, "age"), ("correlation", 4, "age")]
-    Explorer(controls, partial(_draw_weight, points), positions)
+    positions = [("adversary", 4, "age"), ("equalized_odds", 4, "age"), ("correlation", 4, "age")]
+    stops = {"step": [step for step in (1, 2, 4, 8) if step <= most]}
+    return Explorer(controls, partial(_draw_weight, points), positions, stops)
 
 
 def _draw_weight(points, form, step, attribute):

@@ -4,9 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from fairmedl_lite.course.explore.explorer import LOOKS, Explorer, _finish, _lines
+from fairmedl_lite.course.explore.explorer import LOOKS, Explorer, _finish, _lines, shows
 
 
+@shows
 def shrinkage():
     """Rows in a cluster and the two spreads against the pull to the mean of all.
 
@@ -19,7 +20,8 @@ def shrinkage():
         "within": ("Standard deviation within a cluster", (0.1, 2.0, 0.1)),
     }
     positions = [(1, 0.4, 0.4), (8, 0.4, 0.4), (8, 0.1, 0.8)]
-    Explorer(controls, _draw_shrinkage, positions)
+    stops = {"rows": (1, 2, 4, 8, 16, 32), "between": (0.1, 0.4, 1.6), "within": (0.4, 0.8)}
+    return Explorer(controls, _draw_shrinkage, positions, stops)
 
 
 def _draw_shrinkage(rows, between, within):
@@ -31,7 +33,7 @@ def _draw_shrinkage(rows, between, within):
         "partial": (weight, 1.96 * between * np.sqrt(1 - weight)),
         "complete": (0.0, 0.0),
     }
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.4))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 2.4))
     _lines(left, {"": (counts, weights)}, at=rows, markers=False)
     left.set(xlabel="rows of the cluster", ylabel="weight of its own mean", ylim=(0, 1.05))
     for (name, (answer, half)), (color, marker, _) in zip(answers.items(), LOOKS, strict=False):

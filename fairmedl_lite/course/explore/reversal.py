@@ -6,12 +6,13 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit
 
-from fairmedl_lite.course.explore.explorer import LOOKS, Explorer, _finish, _lines
+from fairmedl_lite.course.explore.explorer import LOOKS, Explorer, _finish, _lines, shows
 
 NOISE = np.array([1.2, 0.5])  # of the toy's two features
 READERS = ("predictor", "adversary")
 
 
+@shows
 def gradient_reversal():
     """Strength of the reversal against the predictor's and the adversary's losses.
 
@@ -23,7 +24,9 @@ def gradient_reversal():
     runs = {strength: _unlearn(strength) for strength in (0, 0.25, 0.5, 1, 2, 4, 8)}
     strengths = {f"{strength:g}": strength for strength in runs}
     controls = {"strength": ("Strength of the reversal", strengths)}
-    Explorer(controls, lambda strength: _draw_reversal(strength, runs), [(1,), (0,), (8,)])
+    return Explorer(
+        controls, lambda strength: _draw_reversal(strength, runs), [(1,), (0,), (8,)], {}
+    )
 
 
 def _unlearn(strength, steps=300, rows=400, seed=0):
@@ -59,7 +62,7 @@ def _new_accuracy(encoder, predictor):
 def _draw_reversal(strength, runs):
     losses, encoder, accuracy = runs[strength]
     names = [f"{one:g}" for one in runs]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.6))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 2.6))
     for name, loss, (color, _, style) in zip(READERS, losses.T, LOOKS, strict=False):
         left.plot(loss, color=color, linestyle=style, label=name)
     left.axhline(np.log(2), color="grey", linewidth=1, linestyle=":", label="chance")
