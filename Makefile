@@ -37,7 +37,7 @@ help:
 	@echo "make course       run every lesson and print what it took (ONLY=06 for one)"
 	@echo "make test         style, unit tests, and the stored outputs of the lessons"
 	@echo "make test-jax     the unit tests on the JAX backend"
-	@echo "make test-guide   the instructors' guide in a clone, attacks and mutants: what is slow"
+	@echo "make test-guide   the instructors' guide in a clone, attacks, mutants, kills: what is slow"
 	@echo "make copies       only your own copies of the lessons, in lessons/; what you changed stays"
 	@echo "make env          only make the environment, in $(VENV)"
 	@echo "make lessons      execute notebooks/sources into the lessons (ONLY=06 for one)"
@@ -86,7 +86,7 @@ test-jax: env build/jax.stamp
 	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest $(SIDE_BY_SIDE) tests)
 
 test-guide: env
-	$(call timed,guide,$(PY) -m pytest -m slow tests/tools)
+	$(call timed,guide,$(PY) -m pytest -m slow tests/tools tests/study)
 
 # GPBoost too stays out of $(VENV): the study alone needs it.
 build/gpboost.stamp: requirements-gpboost.lock $(VENV)/lock.stamp
