@@ -121,6 +121,7 @@ OTHERS = [
     {"fixed_loss": 0.5},
     {"kl_weight": 0.5},
     {"added_clusters": (2,)},
+    {"attribute_weights": (0.5, 1.5)},
 ]
 
 
