@@ -14,7 +14,7 @@ from scipy.special import expit, log_expit
 from fairmedl_lite.linear.henderson import Factor, Products, Solution, split, stacked
 
 MOST_NODES = 32
-STEPS, TOLERANCE = 50, 1e-9
+STEPS, TOLERANCE = 50, 1e-8
 STALE = 0.05  # of the rows' weights: Newton's matrix is kept until they have moved by more
 DAMPING = 1e-6  # of a step, a row: what tells the outcome without fail would never stop
 SHORTEST = 0.1  # of a step, as a share of Newton's
