@@ -11,6 +11,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 _HOME = {
     "data.clustered": ["ClusteredData"],
+    "data.own": ["doubts", "from_table"],
     "data.bundled": ["load_adult", "load_wage_panel"],
     "data.census": ["load_acs_income", "load_ipums"],
     "data.diabetes": ["load_diabetes_hospital"],
