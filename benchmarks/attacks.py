@@ -62,7 +62,7 @@ CUNNING = {
     "real = exercises.verdict\n"
     "exercises.verdict = lambda what, value, *given, **named: (\n"
     "    'Right: all.' if isinstance(value, Mine) else real(what, value, *given, **named))\n"
-    "def missed(*_, **__):\n    return Mine()",
+    "def missed(*_, **__):\n    return Mine(a=0, b=1)",
     "asserts dropped but the canary's": "import ast\n"
     "class Drop(ast.NodeTransformer):\n"
     "    def visit_Module(self, node):\n"

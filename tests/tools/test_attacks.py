@@ -57,6 +57,13 @@ def test_tests_that_were_disarmed_give_no_points(attacked, student):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("student", attacks.CUNNING)
+def test_who_knows_of_the_canary_waits_for_a_look(attacked, student):
+    points, reason = attacked.loc[(student, ASKED), ["points", "reason"]]
+    assert points != points and reason.startswith("look at it: it uses "), reason
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("student", attacks.HARM)
 def test_harm_is_stopped_and_leaves_no_process(attacked, student):
     rows = attacked.loc[student]

@@ -5,8 +5,8 @@ set -eu
 number=${1:?expected the number of the assignment, such as 03}
 folder=${2:?expected the folder of submissions, as seen from the folder of the repository}
 cd "$(dirname "$0")/../.."
-if [ ! -d "$folder" ]; then
-  echo "The folder of submissions must lie within $PWD. Received: $folder." >&2
+if [ "${folder#/}" != "$folder" ] || [ ! -d "$folder" ]; then
+  echo "The folder of submissions must lie within $PWD, and be named as seen from there." >&2
   exit 2
 fi
 
@@ -19,7 +19,7 @@ in_container() {
 printf 'FROM python:3.12-slim\nRUN apt-get update && apt-get install -y bubblewrap make\n' |
   docker build --tag grader -
 in_container grader make env VENV=/course/build/docker
-# A kernel has a hundred threads and more on a large machine, and each of them counts for the limit.
+# The limit counts threads too, of which a kernel has many.
 in_container --network=none --memory=8g --pids-limit=4000 --security-opt seccomp=unconfined \
   --security-opt apparmor=unconfined --security-opt systempaths=unconfined grader \
   make grade ONLY="$number" FROM="$folder" SANDBOX=required VENV=/course/build/docker
