@@ -104,7 +104,10 @@ class Search:
         )
         blocked = np.where(best.jac > 0, best.x <= lowest, best.x >= self.likelihood.largest)
         slope = np.where(blocked, 0, best.jac)
-        return self.likelihood.at(self._roots(best.x)), bool(np.abs(slope).max() < FLAT)
+        entries, fit = self.latest
+        if not np.array_equal(entries, best.x):
+            fit = self.likelihood.at(self._roots(best.x))
+        return fit, bool(np.abs(slope).max() < FLAT)
 
     def _loss(self, entries):
         roots = self._roots(entries)
@@ -114,6 +117,7 @@ class Search:
             for root, moment, part in zip(roots, fit.moments(), self.effects, strict=True)
         ]
         self.values.append(fit.value)
+        self.latest = entries.copy(), fit
         return -fit.value / self.clusters, -self._flat(slopes) / self.clusters
 
     def _flat(self, matrices):
