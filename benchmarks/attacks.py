@@ -76,7 +76,8 @@ CUNNING = {
 # These look for what is not theirs.
 ON_OTHERS = {
     "reads the solutions": "open({solutions!r}).read()",
-    "edits the library": "open({library!r} + '/attack.txt', 'w').close()",
+    "edits the library": "import os\npath = {library!r} + '/attack.txt'\n"
+    "open(path, 'w').close()\nos.remove(path)",
     "changes the gradebook": "import sqlite3\nbook = sqlite3.connect({gradebook!r})\n"
     "book.execute('create table attack (x)')\nbook.commit()",
     "ends the run": "import os\nos.kill({grader}, 0)",
@@ -183,10 +184,7 @@ def attacked(course: Path, safe: bool) -> pd.DataFrame:
             assignments.answer(notebook, {ASKED: code})
             nbformat.write(notebook, folder / f"{student}.ipynb")
         nbformat.write(solution, folder / f"{HONEST}.ipynb")
-        try:
-            table = grading.grade(NAME, folder, course, LIMITS, jobs=1, safe=safe)
-        finally:  # what an attack without a sandbox has left
-            (sandbox.LIBRARY / "attack.txt").unlink(missing_ok=True)
+        table = grading.grade(NAME, folder, course, LIMITS, jobs=1, safe=safe)
     return table.set_index(["student", "question"])
 
 

@@ -22,12 +22,14 @@ TEST = ANSWER | {"grade_id": "q-hidden", "grade": True, "solution": False, "lock
 
 def used(*sources, role=ANSWER):
     cells = [new_code_cell(source, metadata={"nbgrader": dict(role)}) for source in sources]
-    return meddling.uses(new_notebook(cells=cells))
+    return meddling.uses(new_notebook(cells=cells), new_notebook())
 
 
 @pytest.mark.parametrize("name", assignments.names())
 def test_no_known_answer_right_or_wrong_is_taken_for_an_attack(name):
-    assert meddling.uses(assignments.read(name)) == []
+    notebook, given = assignments.read(name), assignments.preparation(name)
+    notebook.cells.insert(1, given)
+    assert meddling.uses(notebook, new_notebook(cells=[given])) == []
     wrong = assignments.wrong_answers(name).items()
     known = {asked: [one["code"] for one in answers] for asked, answers in wrong}
     for asked, answers in [*known.items(), *FORMS[name].items()]:
@@ -78,7 +80,7 @@ def test_what_is_usual_is_not(source):
     assert used(source) == []
 
 
-def test_given_cells_may_use_what_they_like():
+def test_tests_may_use_what_they_like():
     assert used("import sys\nexec('x = 1')", role=TEST) == []
 
 
@@ -92,8 +94,9 @@ def test_points_are_withheld_until_somebody_has_looked():
     row = {"points": 4.0, "max": 4.0, "misconception": "", "reason": ""}
     none = row | {"points": 0.0, "reason": "not answered"}
     cells = [new_code_cell("import sys", metadata={"nbgrader": dict(ANSWER)})]
-    earned = meddling.withheld({"a": dict(row), "b": dict(none)}, new_notebook(cells=cells))
+    notebook, release = new_notebook(cells=cells), new_notebook()
+    earned = meddling.withheld({"a": dict(row), "b": dict(none)}, notebook, release)
     assert earned["a"]["points"] != earned["a"]["points"]
     assert earned["a"]["reason"].startswith("look at it: it uses sys, ")
     assert earned["a"]["reason"].endswith("They gave 4 of 4") and earned["b"] == none
-    assert meddling.withheld({"a": dict(row)}, new_notebook(cells=[])) == {"a": row}
+    assert meddling.withheld({"a": dict(row)}, notebook, notebook) == {"a": row}

@@ -139,7 +139,8 @@ def one(entry: Path, course: Path, name: str, limits: Limits, safe: bool = False
     named = {asked: [w["misconception"] for w in answers] for asked, answers in wrong.items()}
     try:
         notebook, notes = autograde(entry, course, name, limits, safe)
-        earned = meddling.withheld(marks(notebook, named), notebook)
+        given = nbformat.read(course / "release" / name / f"{name}.ipynb", as_version=4)
+        earned = meddling.withheld(marks(notebook, named), notebook, given)
     except NotGraded as problem:
         notebook, notes, earned = None, [str(problem)], ungraded(name)
     except Exception as error:  # none stops the others

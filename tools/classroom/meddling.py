@@ -25,15 +25,15 @@ MAGIC = re.compile(
 LOOK = "look at it: it uses {}, with which one can change the tests. They gave {:g} of {:g}"
 
 
-def uses(notebook) -> list[str]:
+def uses(notebook, release) -> list[str]:
     """What a student's own cells use that could reach the tests, each once, in words."""
-    found, imported = [], set()
+    found, imported, given = [], set(), {cell.source for cell in release.cells}
     for cell in notebook.cells:
         if cell.cell_type == "code":
             nodes = list(ast.walk(parsed(cell.source)))
             for node in nodes:
                 imported |= _bound(node, imported)
-            if not is_locked(cell):
+            if not is_locked(cell) and cell.source not in given:
                 found += [word for node in nodes for word in sorted(_reaches(node, imported))]
     return list(dict.fromkeys(found))
 
@@ -48,9 +48,9 @@ def parsed(source: str) -> ast.Module:
     return ast.Module([], [])
 
 
-def withheld(earned: dict, notebook) -> dict:
+def withheld(earned: dict, notebook, release) -> dict:
     """The questions' rows, without points where somebody has to look before there are any."""
-    words = ", ".join(uses(notebook))
+    words = ", ".join(uses(notebook, release))
     for row in earned.values() if words else ():
         if row["points"] > 0:
             told = LOOK.format(words, row["points"], row["max"])

@@ -94,31 +94,33 @@ def find(entry: Path, release, name: str):
     for path in notebooks(entry):
         try:
             notebook = nbformat.read(path, as_version=4)
-            adopt(notebook, release)
+            notes = adopt(notebook, release)
             known = {_grade_id(cell) for cell in notebook.cells} & set(_graded_ids(release))
         except Exception as error:  # a student's file may hold anything
             reason = f"{path.name} is no notebook: {_line(str(error))}"
             continue
         if known:
-            found.append((path.stem == name, len(known), path.stat().st_mtime, path.name, notebook))
+            found.append(
+                (path.stem == name, len(known), path.stat().st_mtime, path.name, notebook, notes)
+            )
         else:
             reason = f"{path.name} holds no question of this assignment"
     if not found:
         raise NotGraded(reason)
-    exact, *_, file, notebook = max(found, key=lambda one: one[:4])
-    return notebook, [] if exact or entry.is_file() else [f"handed in as {file}"]
+    exact, *_, file, notebook, notes = max(found, key=lambda one: one[:4])
+    return notebook, notes if exact or entry.is_file() else [f"handed in as {file}", *notes]
 
 
-def adopt(notebook, release) -> None:
+def adopt(notebook, release) -> list[str]:
     """Gives cells back the role that an editor has dropped, or that is lost with a deleted cell."""
-    there = set(map(_grade_id, notebook.cells))
-    before = ""
+    there, before, number = set(map(_grade_id, notebook.cells)), "", 0
     for cell in release.cells:
         if _grade_id(cell) and _grade_id(cell) not in there:
             twin = _twin(cell, before, notebook)
             if twin is not None:
-                twin.metadata = deepcopy(cell.metadata)
+                twin.metadata, number = deepcopy(cell.metadata), number + 1
         before = cell.source
+    return [f"metadata put back: {number} cells"] if number else []
 
 
 def _twin(cell, before, notebook):
