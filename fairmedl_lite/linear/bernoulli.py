@@ -75,8 +75,8 @@ class BernoulliBound:
         gain = x_pull @ solution.coefficients + effects_pull @ solution.effects
         own = factor.own if kept is weights else _inverses(scaled, weights)
         changes = [new - old for new, old in zip(own, self.covariances, strict=True)]
-        moved = zip(self.covariances, changes, strict=True)
-        self.covariances = [old + length * change for old, change in moved]
+        both = zip(self.covariances, changes, strict=True)
+        self.covariances = [old + length * change for old, change in both]
         return gain + sum(np.square(change).sum() for change in changes)
 
     def _curvature(self, scaled, weights):
@@ -130,9 +130,8 @@ def _inverses(effects, weights):
 
 def _divergence(mean, covariance):
     """KL(q(v) || N(0, I)), summed over the clusters, in nats."""
-    trace = np.trace(covariance, axis1=1, axis2=2).sum()
-    log_determinant = np.linalg.slogdet(covariance)[1].sum()
-    return 0.5 * (np.square(mean).sum() + trace - mean.size - log_determinant)
+    spread = np.trace(covariance, axis1=1, axis2=2) - np.linalg.slogdet(covariance)[1]
+    return 0.5 * (np.square(mean).sum() + spread.sum() - mean.size)
 
 
 def expected_sigmoid(mean, scale):
