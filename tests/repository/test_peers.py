@@ -44,3 +44,14 @@ def test_a_row_is_the_studys(study, row):
         measured(study, model, "tpr_sd_noise_removed", "marital_status"),
     ]
     assert said == [f"{value:.3f}" for value in values]
+
+
+def test_the_words_about_speed_are_those_of_the_benchmark():
+    found = pd.read_csv(ROOT / "results" / "linear_speed.csv")
+    seconds = found.pivot(index="set", columns="method", values="seconds")
+    ours = seconds.pop("fairmedl_lite")
+    with_peers = seconds.dropna(how="all").index
+    assert (ours < seconds["lme4"])[with_peers].all()
+    won = (ours < seconds.min(axis=1))[with_peers]
+    assert set(won.index[won]) == {"crossed", "correlated slopes", "correlated slopes, 0/1"}
+    assert (ours <= 2 * seconds["GPBoost"])[seconds["GPBoost"].notna()].all()
