@@ -69,32 +69,37 @@ def from_table(
         >>> data.x.columns.tolist(), data.y.tolist(), data.dropped
         (['sex', 'age'], [1, 0, 0], {'no hired': 1})
     """
-    bands, clusters = dict(bands or {}), [clusters] if isinstance(clusters, str) else list(clusters)
+    bands, clusters, sensitive = dict(bands or {}), _names(clusters), _names(sensitive)
     keys = list(dict.fromkeys([outcome, *clusters, *filter(None, (together, weights))]))
     if absent := sorted({*keys, *sensitive, *bands, *leave_out} - set(table)):
         raise ValueError(f"Settings must name columns of the table. Received: {absent}.")
     cut = {column: pd.cut(table[column], edges, right=False) for column, edges in bands.items()}
-    needed = pd.concat([table[keys], table[list(sensitive)].assign(**cut)], axis=1)
-    gaps = needed.isna()
+    groups = table[sensitive].assign(**cut)
+    gaps = pd.concat([table[keys], groups], axis=1).isna().T.groupby(level=0, sort=False).any().T
     short = gaps.any(axis=1)
-    why = "no " + gaps.idxmax(axis=1)[short]
-    needed = needed[~short]
+    why = "no " + gaps.idxmax(axis=1)[short].astype(str)
+    needed, groups = table[~short], groups[~short]
     y = needed[outcome] if task == "regression" else (needed[outcome] == positive).astype(int)
     if y.nunique() < 2:
         raise ValueError(
-            f"The outcome must vary. Received: {y.nunique()} value in {len(y)} rows, with "
+            f"The outcome must vary. Received: {y.nunique()} values in {len(y)} rows, with "
             f"positive={positive!r}. Name a value that the column holds."
         )
     return ClusteredData(
-        x=table[~short].drop(columns=[*keys, *leave_out]),
+        x=needed.drop(columns=[*keys, *leave_out]),
         y=y,
         clusters=needed[clusters].astype(str).squeeze(axis=1),
-        sensitive=needed[list(sensitive)].astype(str),
+        sensitive=groups.astype(str),
         task=task,
         name=name,
         dropped=why.value_counts().to_dict(),
         weights=needed[weights] if weights else None,
     )
+
+
+def _names(columns):
+    """Names of columns as a list; one may stand alone."""
+    return [columns] if isinstance(columns, str) else list(columns)
 
 
 def doubts(data: ClusteredData, *, tested: float = 0.2) -> list[str]:
@@ -112,6 +117,9 @@ def doubts(data: ClusteredData, *, tested: float = 0.2) -> list[str]:
     Returns:
         List of strings, empty if nothing was found.
 
+    Raises:
+        ValueError: If `tested` is no share.
+
     Example:
         >>> data = simulate_hiring(20, 200, seed=0).data
         >>> doubts(data)
@@ -120,6 +128,8 @@ def doubts(data: ClusteredData, *, tested: float = 0.2) -> list[str]:
         >>> doubts(data)
         ['column case differs in nearly every row: a case number?']
     """
+    if not 0 < tested < 1:
+        raise ValueError(f"tested must be between 0 and 1. Received: {tested!r}. Pass a share.")
     sizes = data.first_clusters.value_counts()
     found = [f"only {len(sizes)} clusters"] if len(sizes) < CLUSTERS else []
     found += [f"half of the clusters have under {ROWS} rows"] if sizes.median() < ROWS else []
@@ -130,8 +140,10 @@ def doubts(data: ClusteredData, *, tested: float = 0.2) -> list[str]:
 
 def _doubts_on_column(name, column, data):
     """Why a column may not belong among the covariates."""
-    values, clusters = column.nunique(), data.first_clusters
+    column = column.infer_objects()
     is_text = not pd.api.types.is_numeric_dtype(column)
+    column = column.astype("string") if is_text else column
+    values, clusters = column.nunique(), data.first_clusters
     of_cluster = column.groupby(clusters).nunique().max() <= 1 and values == clusters.nunique()
     many = values > 0.9 * len(data) and not pd.api.types.is_float_dtype(column)
     reasons = {
@@ -147,12 +159,16 @@ def _doubts_on_column(name, column, data):
 def _strength(column, data):
     """How well a column alone tells the outcome, by a small tree: AUROC or R squared."""
     numbers = column if pd.api.types.is_numeric_dtype(column) else pd.factorize(column)[0]
-    x = np.asarray(numbers, dtype="float64")[:, None]
+    x = pd.Series(numbers).to_numpy("float64", na_value=np.nan)[:, None]
+    x = np.where(np.isfinite(x), x, np.nan)
+    parts = min(3, data.y.value_counts().min() if data.task == "classification" else len(x))
+    if parts < 2:
+        return 0.0
     if data.task == "regression":  # steps as fine as a sure guess of a number needs
         tree, scoring = DecisionTreeRegressor(max_depth=6, random_state=0), "r2"
     else:
         tree, scoring = DecisionTreeClassifier(max_depth=3, random_state=0), "roc_auc"
-    return cross_val_score(tree, x, data.y, cv=3, scoring=scoring).mean()
+    return cross_val_score(tree, x, data.y, cv=parts, scoring=scoring).mean()
 
 
 def _doubts_on_groups(data, tested):
@@ -163,5 +179,5 @@ def _doubts_on_groups(data, tested):
         if len(expected) > GROUPS:
             yield f"attribute {name} has {len(expected)} groups: cut it into bands"
         elif expected.min() < CASES:
-            few = ", ".join(expected.index[expected < CASES])
+            few = ", ".join(map(str, expected.index[expected < CASES]))
             yield f"attribute {name}: fewer than {CASES} test cases in {few}"

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from fairmedl_lite import simulate_hiring
 from fairmedl_lite.data.own import doubts, from_table
 
 TABLE = pd.DataFrame(
@@ -61,7 +63,7 @@ def test_a_number_stays_as_it_is_in_a_regression():
     [
         ({"outcome": "fired"}, r"columns of the table. Received: \['fired'\]"),
         ({"leave_out": ["x", "b"]}, r"Received: \['b', 'x'\]"),
-        ({"positive": "Yes"}, "outcome must vary. Received: 1 value in 3 rows, with .*'Yes'"),
+        ({"positive": "Yes"}, "outcome must vary. Received: 1 values in 3 rows, with .*'Yes'"),
     ],
 )
 def test_wrong_settings_are_told(changed, told):
@@ -121,3 +123,38 @@ def test_small_clusters_are_named(tiny):
 def test_rows_that_share_a_label_stay_as_many_as_they_are():
     data = from_table(TABLE.set_axis([7, 7, 7, 8, 8, 8]), **NAMED)
     assert data.x["age"].tolist() == [25, 40, 33] and data.x.index.tolist() == [7, 7, 8]
+
+
+def test_a_column_may_be_cluster_and_group_at_once():
+    data = from_table(TABLE, **NAMED | {"clusters": "firm", "sensitive": "firm"})
+    assert data.clusters.tolist() == data.sensitive["firm"].tolist() == ["a", "a", "b", "b"]
+    assert data.dropped == {"no firm": 1, "no hired": 1}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda column: column.where(column > 1, np.inf),
+        lambda column: column.mask(column > 2).round().astype("Int64"),
+        lambda column: column.round(1).astype(object),
+        lambda column: [[value] for value in column.round()],
+        lambda column: np.nan,
+    ],
+    ids=["infinite", "nullable", "objects", "lists", "empty"],
+)
+def test_odd_columns_are_looked_at_too(odd):
+    data = simulate_hiring(20, 100, seed=0).data
+    odd_one = data.x.assign(odd=odd(data.x["experience"]))
+    assert not [why for why in doubts(replace(data, x=odd_one)) if "odd tells" in why]
+
+
+def test_one_positive_and_groups_that_are_numbers():
+    data = simulate_hiring(20, 100, seed=0).data
+    numbers = data.sensitive.apply(lambda column: pd.factorize(column)[0])
+    rare = replace(data, y=pd.Series([1] + [0] * (len(data) - 1)), sensitive=numbers)
+    assert any("fewer than 20 test cases in 0, 1" in why for why in doubts(rare))
+
+
+def test_tested_is_a_share():
+    with pytest.raises(ValueError, match="tested must be between 0 and 1. Received: 20"):
+        doubts(simulate_hiring(20, 20, seed=0).data, tested=20)
