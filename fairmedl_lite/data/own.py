@@ -76,8 +76,9 @@ def from_table(
     cut = {column: pd.cut(table[column], edges, right=False) for column, edges in bands.items()}
     needed = pd.concat([table[keys], table[list(sensitive)].assign(**cut)], axis=1)
     gaps = needed.isna()
-    why = "no " + gaps.idxmax(axis=1)[gaps.any(axis=1)]
-    needed = needed.dropna()
+    short = gaps.any(axis=1)
+    why = "no " + gaps.idxmax(axis=1)[short]
+    needed = needed[~short]
     y = needed[outcome] if task == "regression" else (needed[outcome] == positive).astype(int)
     if y.nunique() < 2:
         raise ValueError(
@@ -85,7 +86,7 @@ def from_table(
             f"positive={positive!r}. Name a value that the column holds."
         )
     return ClusteredData(
-        x=table.loc[needed.index].drop(columns=[*keys, *leave_out]),
+        x=table[~short].drop(columns=[*keys, *leave_out]),
         y=y,
         clusters=needed[clusters].astype(str).squeeze(axis=1),
         sensitive=needed[list(sensitive)].astype(str),

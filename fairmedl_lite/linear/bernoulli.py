@@ -14,7 +14,7 @@ from scipy.special import expit, log_expit
 from fairmedl_lite.linear.henderson import Factor, Products, Solution, split, stacked
 
 MOST_NODES = 32
-STEPS, TOLERANCE = 50, 1e-9
+STEPS, TOLERANCE = 50, 1e-8
 STALE = 0.05  # of the rows' weights: Newton's matrix is kept until they have moved by more
 DAMPING = 1e-6  # of a step, a row: what tells the outcome without fail would never stop
 SHORTEST = 0.1  # of a step, as a share of Newton's
@@ -67,16 +67,16 @@ class BernoulliBound:
         pull, weights = self.weights * (self.y - probability), self.weights * slope
         if self.kept is None or np.abs(weights - self.kept[0]).sum() > STALE * weights.sum():
             self.kept = weights, *self._curvature(scaled, weights)
-        _, factor, cross, gram = self.kept
+        kept, factor, cross, gram = self.kept
         x_pull, effects_pull = self.x.T @ pull, self._effects_pull(scaled, pull)
         sides = np.column_stack([cross, effects_pull]), np.column_stack([gram, x_pull])
         solution = Solution(factor, *sides)
         self._move(scaled, solution, length)
         gain = x_pull @ solution.coefficients + effects_pull @ solution.effects
-        own = [np.linalg.inv(np.eye(p.width) + p.products(weights, p.design)) for p in scaled]
+        own = factor.own if kept is weights else _inverses(scaled, weights)
         changes = [new - old for new, old in zip(own, self.covariances, strict=True)]
-        moved = zip(self.covariances, changes, strict=True)
-        self.covariances = [old + length * change for old, change in moved]
+        both = zip(self.covariances, changes, strict=True)
+        self.covariances = [old + length * change for old, change in both]
         return gain + sum(np.square(change).sum() for change in changes)
 
     def _curvature(self, scaled, weights):
@@ -123,11 +123,15 @@ class BernoulliFit:
         return [m.T @ m + v.sum(axis=0) for m, v in zip(*self._posterior, strict=True)]
 
 
+def _inverses(effects, weights):
+    """Of I + Z' W Z, a block a cluster: `(clusters, effects, effects)` each."""
+    return [np.linalg.inv(np.eye(p.width) + p.products(weights, p.design)) for p in effects]
+
+
 def _divergence(mean, covariance):
     """KL(q(v) || N(0, I)), summed over the clusters, in nats."""
-    trace = np.trace(covariance, axis1=1, axis2=2).sum()
-    log_determinant = np.linalg.slogdet(covariance)[1].sum()
-    return 0.5 * (np.square(mean).sum() + trace - mean.size - log_determinant)
+    spread = np.trace(covariance, axis1=1, axis2=2) - np.linalg.slogdet(covariance)[1]
+    return 0.5 * (np.square(mean).sum() + spread.sum() - mean.size)
 
 
 def expected_sigmoid(mean, scale):

@@ -25,9 +25,8 @@ class ExactFit(NamedTuple):
 def has_exact_fit(settings):
     """Whether a model of these settings has an exact fit."""
     stepwise = ("epochs", "batch_size", "learning_rate")
-    if any(getattr(settings, name) is not None for name in stepwise):
-        return False
-    return not (settings.hidden or settings.fairness or settings.fixed_loss)
+    by_steps = any(getattr(settings, name) is not None for name in stepwise)
+    return not (by_steps or settings.hidden or settings.fairness or settings.fixed_loss)
 
 
 def fit_exactly(model, x, ids, outcome, weights, kept, reml=False):
@@ -63,9 +62,8 @@ def fit_exactly(model, x, ids, outcome, weights, kept, reml=False):
 def effects_of(model, x, ids, scaled=False):
     """The effects of each cluster variable on the rows, of unit variance if `scaled`."""
     found = []
-    for part, features, layer in zip(
-        ids, slope_features(model, x), model.random_effects, strict=False
-    ):
+    parts = zip(ids, slope_features(model, x), model.random_effects, strict=False)
+    for part, features, layer in parts:
         effects = Effects(part, with_ones(features), layer.num_clusters, layer.correlated)
         root = np.asarray(layer.prior_scale_tril(), "float64")
         found.append(effects.scaled(root) if scaled else effects)
@@ -99,12 +97,13 @@ class Search:
         lowest = np.where(start > 0, LEAST, -np.inf)
         bounds = Bounds(lowest, self.likelihood.largest)
         options = {"ftol": 1e-13, "gtol": 2e-5, "maxiter": 500}
-        best = minimize(
-            self._loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
-        )
+        how = {"method": "L-BFGS-B", "bounds": bounds, "options": options}
+        best = minimize(self._loss, start, jac=True, **how)
         blocked = np.where(best.jac > 0, best.x <= lowest, best.x >= self.likelihood.largest)
         slope = np.where(blocked, 0, best.jac)
-        return self.likelihood.at(self._roots(best.x)), bool(np.abs(slope).max() < FLAT)
+        entries, fit = self.latest
+        fit = fit if np.array_equal(entries, best.x) else self.likelihood.at(self._roots(best.x))
+        return fit, bool(np.abs(slope).max() < FLAT)
 
     def _loss(self, entries):
         roots = self._roots(entries)
@@ -114,6 +113,7 @@ class Search:
             for root, moment, part in zip(roots, fit.moments(), self.effects, strict=True)
         ]
         self.values.append(fit.value)
+        self.latest = entries.copy(), fit
         return -fit.value / self.clusters, -self._flat(slopes) / self.clusters
 
     def _flat(self, matrices):

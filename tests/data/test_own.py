@@ -116,3 +116,8 @@ def test_attributes_with_many_or_small_groups_are_named(tiny):
 def test_small_clusters_are_named(tiny):
     small = replace(tiny, clusters=pd.Series(range(len(tiny)), tiny.x.index).floordiv(3))
     assert "half of the clusters have under 5 rows" in doubts(small)
+
+
+def test_rows_that_share_a_label_stay_as_many_as_they_are():
+    data = from_table(TABLE.set_axis([7, 7, 7, 8, 8, 8]), **NAMED)
+    assert data.x["age"].tolist() == [25, 40, 33] and data.x.index.tolist() == [7, 7, 8]

@@ -1,5 +1,7 @@
 """What platforms call files is read; the table that they import has all who are on the roster."""
 
+from unicodedata import normalize
+
 import pandas as pd
 import pytest
 
@@ -103,3 +105,66 @@ def test_late_days_by_time_stamps(tmp_path):
 def test_no_cell_of_the_table_is_a_formula(tmp_path):
     platforms.write(book(("=1+1", "", 1.0, 1.0)), tmp_path)
     assert pd.read_csv(tmp_path / "grades.csv")["student"].tolist() == ["'=1+1"]
+
+
+ACCENTS = "Name,E-Mail\nZoë Núñez,zoe@x.org\nJörg Weiß,jw@x.org\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("sign", ",;\t")
+def test_a_roster_of_any_spreadsheet_finds_names_with_accents(encoding, sign, tmp_path):
+    (tmp_path / "roster.csv").write_bytes(ACCENTS.replace(",", sign).encode(encoding))
+    # A disk may hold the accent as a sign of its own, and a platform leaves it out.
+    rows = book((normalize("NFD", "Zoë Núñez"), "", 1.0, 2.0), ("weissjorg_7", "", 1.0, 0.0))
+    table = platforms.grades(rows, tmp_path)
+    assert table["Name"].tolist() == ["Zoë Núñez", "Jörg Weiß"]
+    assert table["total"].tolist()[0] == 3
+    assert platforms.told(rows, NAME, tmp_path, {})[0] == "Nothing handed in: Jörg Weiß."
+
+
+@pytest.mark.parametrize(
+    "file, text, message",
+    [
+        ("roster.csv", "Name,Email\nann,a\nben,a,b,c\n", "roster.csv must be a table"),
+        ("roster.csv", "", "roster.csv must be a table"),
+        ("times.csv", "student,due\nann,2026-03-01\n", "must have the columns student, assignment"),
+        (
+            "times.csv",
+            f"student,assignment,due,handed_in\nann,{NAME},1 Mar,2\n",
+            "the form 2026-03-01T",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_before_anybody_is_graded(file, text, message, tmp_path):
+    (tmp_path / file).write_text(text)
+    (tmp_path / "release" / NAME).mkdir(parents=True)
+    (tmp_path / "ann.ipynb").touch()
+    with pytest.raises(SystemExit, match=message):
+        grading.grade(NAME, tmp_path, tmp_path)
+
+
+def test_times_may_have_seconds_or_none_and_nothing_handed_in(tmp_path):
+    lines = ["ann,2026-03-01T12:00,2026-03-01 12:00:01", "ben,2026-03-01T12:00Z,"]
+    text = "\n".join(line.replace(",", f",{NAME},", 1) for line in lines)
+    (tmp_path / "times.csv").write_text(f"student,assignment,due,handed_in\n{text}\n")
+    table = platforms.grades(book(("ann", "", 1.0, 1.0), ("ben", "", 2.0, 2.0)), tmp_path)
+    assert table["late days"].tolist() == [1, 0]
+
+
+def test_whatever_a_platform_holds_is_one_student_and_the_notebook_counts(tmp_path):
+    files = ["doejane_101_5501_03.ipynb", "doejane_LATE_101_5502_picture.png", "poeal_103_7_03.pdf"]
+    files += ["roejo_102_6_03.ipynb.txt", "ann.ipynb.json", "readme.txt"]
+    for file in files:
+        (tmp_path / file).touch()
+    for folder in ("file", "onlinetext"):
+        (tmp_path / f"Jane Doe_201_assignsubmission_{folder}_").mkdir()
+    (tmp_path / "Jane Doe_201_assignsubmission_file_" / "03.ipynb").touch()
+    (tmp_path / "__MACOSX").mkdir()
+    found = {grading.student_of(path): path.name for path in grading.students(tmp_path)}
+    assert found == {
+        "doejane_101": files[0],
+        "poeal_103": files[2],
+        "roejo_102": files[3],
+        "ann": files[4],
+        "Jane Doe_201": "Jane Doe_201_assignsubmission_file_",
+    }

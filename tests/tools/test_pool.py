@@ -135,6 +135,7 @@ def graded_class(tmp_path_factory):
     return course, grading.grade(NAME, folder, course)
 
 
+@pytest.mark.slow
 def test_graded_notebooks_are_pooled(graded_class):
     course, grades = graded_class
     assert grades.query("student == 'ann'")["points"].tolist()[:3] == [4, 4, 4]
@@ -146,6 +147,7 @@ def test_graded_notebooks_are_pooled(graded_class):
     assert (grading.pool_class(NAME, course)["students"] == 2).all()
 
 
+@pytest.mark.slow
 def test_a_run_is_pooled_as_its_student_computed_it(graded_class):
     course, _ = graded_class
     path = course / "autograded" / "ann" / NAME / f"{NAME}.ipynb"

@@ -1,5 +1,7 @@
 """What a sandbox is made of, what it keeps out, and what is said where there can be none."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -117,3 +119,41 @@ def test_the_canary_is_silent_inside(tmp_path):
     if why := sandbox.missing():
         pytest.skip(why)
     assert sandbox.leaks(tmp_path) == []
+
+
+SCRIPT = ROOT / "tools" / "classroom" / "container.sh"
+DOCKER = (
+    '#!/bin/sh\nfor word in "$@"; do printf "%s\\n" "$word"; done >> "$NOTED"\necho >> "$NOTED"\n'
+)
+
+
+def contained(folder, *arguments):
+    """Runs the script with a program in Docker's place: how it ended, what it said, its calls."""
+    (folder / "docker").write_text(DOCKER)
+    (folder / "docker").chmod(0o755)
+    environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
+    environment["NOTED"] = str(folder / "noted")
+    done = subprocess.run(
+        ["sh", SCRIPT, *arguments], env=environment, cwd=folder, capture_output=True, text=True
+    )
+    noted = (folder / "noted").read_text() if (folder / "noted").exists() else ""
+    return done.returncode, done.stderr, [call.split("\n") for call in noted.split("\n\n")[:-1]]
+
+
+def test_the_container_grades_without_a_network_and_as_the_one_who_calls(tmp_path):
+    code, _, (build, prepare, grade) = contained(tmp_path, "03", "docs")
+    assert code == 0 and build == ["build", "--tag", "grader", "-"]
+    assert prepare[-3:] == ["make", "env", "VENV=/course/build/docker"]
+    assert "--network=none" in grade and "--network=none" not in prepare
+    assert {"ONLY=03", "FROM=docs", "SANDBOX=required", f"{ROOT}:/course"} <= set(grade)
+    for call in (prepare, grade):
+        assert call[call.index("--user") + 1] == f"{os.getuid()}:{os.getgid()}"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [([], "number of the assignment"), (["03"], "folder of submissions"), (["03", "/"], "within")],
+)
+def test_the_container_says_what_it_expects(arguments, message, tmp_path):
+    code, said, calls = contained(tmp_path, *arguments)
+    assert code == 2 and message in said and calls == []

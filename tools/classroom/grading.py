@@ -26,7 +26,7 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from tools import ROOT
-from tools.classroom import gradebook, items, mutants, platforms, pool, sandbox
+from tools.classroom import gradebook, items, meddling, mutants, platforms, pool, sandbox
 from tools.classroom.execution import Limits, NotGraded
 from tools.classroom.gradebook import COLUMNS
 from tools.classroom.submission import autograde, marks, sweep
@@ -78,6 +78,7 @@ def grade(
     entries = students(submissions, name)
     if not (course / "release" / name).exists():
         raise SystemExit(f"{course} holds no release of {name}. Run `release` first.")
+    platforms.check(course)
     sweep(course)
     limits = limits or Limits()
     try_solution(name, course, limits, safe)
@@ -93,12 +94,7 @@ def grade(
 
 def students(submissions: Path, name: str = "") -> list[Path]:
     """What each student handed in: a folder, or a notebook, named as the platform does or else."""
-    entries = sorted(
-        path
-        for path in submissions.iterdir()
-        if not path.name.startswith(".") and (path.is_dir() or path.suffix == ".ipynb")
-    )
-    entries = platforms.latest(entries, name)
+    entries = platforms.latest(sorted(filter(platforms.from_student, submissions.iterdir())), name)
     names = list(map(student_of, entries))
     twice = sorted({student for student in names if names.count(student) > 1})
     if twice or not entries:
@@ -134,12 +130,7 @@ def keep(student: str, notebook, rows: list[dict], name: str, course: Path) -> p
 
 def student_of(entry: Path) -> str:
     """The student's name, by that of the folder, or of the notebook itself."""
-    return handed_in(entry).student
-
-
-def handed_in(entry: Path) -> platforms.HandedIn:
-    """What the name of a folder or a notebook tells."""
-    return platforms.read_name(entry.name if entry.is_dir() else entry.stem)
+    return platforms.handed_in(entry).student
 
 
 def one(entry: Path, course: Path, name: str, limits: Limits, safe: bool = False):
@@ -148,7 +139,8 @@ def one(entry: Path, course: Path, name: str, limits: Limits, safe: bool = False
     named = {asked: [w["misconception"] for w in answers] for asked, answers in wrong.items()}
     try:
         notebook, notes = autograde(entry, course, name, limits, safe)
-        earned = marks(notebook, named)
+        given = nbformat.read(course / "release" / name / f"{name}.ipynb", as_version=4)
+        earned = meddling.withheld(marks(notebook, named), notebook, given)
     except NotGraded as problem:
         notebook, notes, earned = None, [str(problem)], ungraded(name)
     except Exception as error:  # none stops the others
@@ -157,7 +149,7 @@ def one(entry: Path, course: Path, name: str, limits: Limits, safe: bool = False
         {"student": student, "assignment": name, "question": asked} | row
         for asked, row in earned.items()
     ]
-    notes = [platforms.LATE, *notes] if handed_in(entry).late else notes
+    notes = [platforms.LATE, *notes] if platforms.handed_in(entry).late else notes
     for row in rows:
         row["reason"] = "; ".join(filter(None, [*notes, row["reason"]]))
     return student, notebook, rows

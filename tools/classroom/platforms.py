@@ -11,8 +11,11 @@ Two files in the class's folder are read where they are there:
 """
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -20,9 +23,11 @@ import pandas as pd
 from tools.classroom.gradebook import as_text
 
 CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<submission>\d+)_(?P<file>.+)")
-MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_file_?(?P<file>.*)")
+MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)_?.*")
+NOTEBOOK = ".ipynb"  # a browser may write .ipynb.txt or .ipynb.json
 LATE, TOTAL, POSSIBLE = "handed in late", "total", "pointspossible"
 DAY = pd.Timedelta(days=1)
+TIMES = ["student", "assignment", "due", "handed_in"]
 
 
 class HandedIn(NamedTuple):
@@ -30,7 +35,7 @@ class HandedIn(NamedTuple):
 
     student: str
     late: bool = False
-    order: tuple = ()  # of two files of one student the larger one counts
+    order: tuple = ()  # of two files of one student the larger one counts; none of an own name
 
 
 def read_name(name: str) -> HandedIn:
@@ -43,33 +48,99 @@ def read_name(name: str) -> HandedIn:
         order = (int(found["submission"]), int(again[1]) if again else 0)
         return HandedIn(f"{found['name']}_{found['id']}", bool(found["late"]), order)
     if found := MOODLE.fullmatch(name):
-        return HandedIn(f"{found['name']}_{found['id']}")
+        return HandedIn(f"{found['name']}_{found['id']}", order=(0,))
     return HandedIn(name)
 
 
+def handed_in(entry: Path) -> HandedIn:
+    """What the name of a folder or a file tells."""
+    if entry.is_dir():
+        return read_name(entry.name)
+    return read_name(entry.name.partition(NOTEBOOK)[0] if NOTEBOOK in entry.name else entry.stem)
+
+
+def from_student(entry: Path) -> bool:
+    """Whether somebody handed this in: a folder, a notebook, or what a platform named so."""
+    if entry.name.startswith((".", "__MACOSX")):
+        return False
+    return entry.is_dir() or NOTEBOOK in entry.name or bool(handed_in(entry).order)
+
+
+def notebooks(entry: Path) -> list[Path]:
+    """The files that may be notebooks: the one handed in, or those in a folder."""
+    if entry.is_file():
+        return [entry]
+    files = sorted(path for path in entry.rglob(f"*{NOTEBOOK}*") if path.is_file())
+    return [path for path in files if not {".ipynb_checkpoints", "__MACOSX"} & {*path.parts}]
+
+
 def latest(entries: list[Path], name: str) -> list[Path]:
-    """One of the files that a student handed in through Canvas: the assignment's, the last one."""
+    """One of what a student handed in through a platform: the assignment's notebook, the last."""
     kept = {}
     for entry in entries:
-        known = read_name(entry.stem if entry.is_file() else entry.name)
+        known = handed_in(entry)
         place = known.student if known.order else entry
-        rank = (name in entry.name, known.order)
+        readable = entry.is_dir() and bool(notebooks(entry)) or NOTEBOOK in entry.name
+        rank = (readable, name in entry.name, known.order)
         if place not in kept or rank > kept[place][0]:
             kept[place] = rank, entry
     return [entry for _, entry in kept.values()]
 
 
 def read(course: Path, file: str) -> pd.DataFrame:
-    """A table of the class's folder, all texts; empty if it is not there."""
+    """A table of the class's folder, all texts; empty if it is not there.
+
+    Raises:
+        SystemExit: If it is no table.
+    """
     path = course / file
     if not path.exists():
         return pd.DataFrame()
-    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    text = decoded(path.read_bytes())
+    sign = max(",;\t", key=text.partition("\n")[0].count)  # a spreadsheet's language chooses it
+    options = {"sep": sign, "dtype": str, "keep_default_na": False, "index_col": False}
+    try:
+        return pd.read_csv(StringIO(text), **options)
+    except ValueError as error:
+        raise SystemExit(
+            f"{path} must be a table: a line of names, then as many cells in each line. Received: "
+            f"{' '.join(str(error).split())}. Export it anew, or mend that line."
+        ) from None
+
+
+def decoded(data: bytes) -> str:
+    """A file's text: UTF-8 with or without a mark, a spreadsheet's UTF-16, or Windows' letters."""
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def check(course: Path) -> None:
+    """Reads the instructor's two files before anybody is graded.
+
+    Raises:
+        SystemExit: If one is no table, or holds no times where they should be.
+    """
+    read(course, "roster.csv")
+    times = read(course, "times.csv")
+    lacking = {*TIMES} - set(times.columns)
+    if len(times) and lacking:
+        raise SystemExit(
+            f"{course / 'times.csv'} must have the columns {', '.join(TIMES)}. Received: "
+            f"{', '.join(times.columns)}."
+        )
+    late_days(times)
 
 
 def key(text: str) -> str:
-    """A name or a number without case, spaces and signs: *Doe, Jane* is *doejane*."""
-    return "".join(sign for sign in text.casefold() if sign.isalnum())
+    """A name or a number without case, accents, spaces and signs: *Doe, Zoë* is *doezoe*.
+
+    A disk may hold an accent as a sign of its own, and a platform may leave it out.
+    """
+    return "".join(sign for sign in normalize("NFKD", text.casefold()) if sign.isalnum())
 
 
 def people(roster: pd.DataFrame) -> dict:
@@ -103,7 +174,15 @@ def late_days(times: pd.DataFrame) -> pd.DataFrame:
     """How many days, begun ones whole, each student was late in each assignment."""
     if times.empty:
         return pd.DataFrame(columns=["student", "assignment", "days"])
-    due, handed_in = (pd.to_datetime(times[name], utc=True) for name in ("due", "handed_in"))
+    try:
+        due, handed_in = (
+            pd.to_datetime(times[name].str.strip(), utc=True, format="ISO8601")
+            for name in TIMES[2:]
+        )
+    except ValueError as error:
+        raise SystemExit(
+            f"Times in times.csv must have the form 2026-03-01T12:00. Received: {error}."
+        ) from None
     days = np.ceil((handed_in - due) / DAY).clip(lower=0)
     return times[["student", "assignment"]].assign(days=days)
 

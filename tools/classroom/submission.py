@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import textwrap
 from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ from nbformat.v4 import new_markdown_cell
 from nbgrader.utils import determine_grade, is_grade, is_locked
 
 from tools.classroom.execution import ALIVE, STOPPED, STUDENT, Limits, NotGraded, run
+from tools.classroom.platforms import notebooks
 from tools.lessons.assignments import question
 
 # What says something of the machine, and nothing of a student.
@@ -88,24 +90,57 @@ def harmless(notebook):
 
 def find(entry: Path, release, name: str):
     """The notebook that answers this assignment, by its questions: a file may be renamed."""
-    files = [entry] if entry.is_file() else sorted(entry.rglob("*.ipynb"))
-    files = [path for path in files if ".ipynb_checkpoints" not in path.parts]
     reason, found = "no notebook was handed in", []
-    for path in files:
+    for path in notebooks(entry):
         try:
             notebook = nbformat.read(path, as_version=4)
+            notes = adopt(notebook, release)
             known = {_grade_id(cell) for cell in notebook.cells} & set(_graded_ids(release))
         except Exception as error:  # a student's file may hold anything
             reason = f"{path.name} is no notebook: {_line(str(error))}"
             continue
         if known:
-            found.append((path.stem == name, path.stat().st_mtime, path.name, notebook))
+            found.append(
+                (path.stem == name, len(known), path.stat().st_mtime, path.name, notebook, notes)
+            )
         else:
             reason = f"{path.name} holds no question of this assignment"
     if not found:
         raise NotGraded(reason)
-    exact, _, file, notebook = max(found, key=lambda one: one[:3])
-    return notebook, [] if exact or entry.is_file() else [f"handed in as {file}"]
+    exact, *_, file, notebook, notes = max(found, key=lambda one: one[:4])
+    return notebook, notes if exact or entry.is_file() else [f"handed in as {file}", *notes]
+
+
+def adopt(notebook, release) -> list[str]:
+    """Gives cells back the role that an editor has dropped, or that is lost with a deleted cell."""
+    there, before, number = set(map(_grade_id, notebook.cells)), "", 0
+    for cell in release.cells:
+        if _grade_id(cell) and _grade_id(cell) not in there:
+            twin = _twin(cell, before, notebook)
+            if twin is not None:
+                twin.metadata, number = deepcopy(cell.metadata), number + 1
+        before = cell.source
+    return [f"metadata put back: {number} cells"] if number else []
+
+
+def _twin(cell, before, notebook):
+    """The cell without a role that stands for this one, or None.
+
+    A test has the same text; an answer defines the same function, or comes after the same text.
+    Ids say nothing: a lesson's cells have the same ones.
+    """
+    free = [other for other in notebook.cells if other.cell_type == cell.cell_type]
+    free = [other for other in free if not _grade_id(other)]
+    if is_locked(cell):
+        return next((other for other in free if _same(other.source, cell.source)), None)
+    head = f"def {question(_grade_id(cell))}("
+    follows = [id(b) for a, b in pairwise(notebook.cells) if _same(a.source, before)]
+    defining = [other for other in free if head in other.source][-1:]
+    return next(iter(defining + [other for other in free if id(other) in follows]), None)
+
+
+def _same(text, other):
+    return text.strip() == other.strip() != ""
 
 
 def restore(notebook, release) -> list[str]:
