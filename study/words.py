@@ -7,8 +7,8 @@ LADDER = ("NNet", NETWORK, "DA-NNet", "Fair DA-NNet", PLAIN, FAIR)
 FORMS = ("adversary", "correlation", "equalized_odds", "weighted_odds")
 TITLES = {
     "adult": "Adult, 14 occupations",
-    "acs_major": "American Community Survey, major groups of occupations",
-    "acs_fine": "American Community Survey, fine occupations",
+    "acs_major": "American Community Survey (ACS), major occupations",
+    "acs_fine": "ACS, fine occupations",
     "diabetes": "Diabetes: days in hospital",
     "wage_panel": "Wage panel: hourly wage",
 }
@@ -78,7 +78,7 @@ def cell(row, column, form=None):
 
 def source(*names):
     """Where the figures of a table stand."""
-    links = ", ".join(f"[{name}.csv](../results/{name}.csv)" for name in names)
+    links = ", ".join(f"[{name}](../results/{name}.csv)" for name in names)
     return f"From {links}."
 
 

@@ -103,7 +103,8 @@ def forms(results, study):
     unseen = [
         form_row(results, study, name, model, "youden", "unseen") for name, model in chosen.items()
     ]
-    blocks += ["On unseen clusters:", markdown(unseen), source(f"study_{study}_change")]
+    at = "" if study in REGRESSIONS else ", at Youden's threshold"
+    blocks += [f"On unseen clusters{at}:", markdown(unseen), source(f"study_{study}_change")]
     return blocks
 
 
@@ -124,13 +125,13 @@ def form_row(results, study, name, model, threshold, part="seen"):
     where = {"threshold": threshold, "part": part}
     metric, column, form = overall(study)
     row = {"form, weight": name}
-    if study not in REGRESSIONS:
+    if study not in REGRESSIONS and part == "seen":
         row["threshold"] = THRESHOLDS[threshold]
     found = results.change(study, model, metric, part=part)
-    row[words(metric)] = cell(found, column, form) if threshold == "youden" else "the same"
+    row[words(metric)] = cell(found, column, form) if threshold == "youden" else "same"
     if study not in REGRESSIONS:
         found = results.change(study, model, "balanced_accuracy", **where)
-        row["balanced accuracy"] = cell(found, "difference")
+        row["balanced accuracy"] = number(found and found["difference"], "+.3f")
     for attribute in results.attributes(study):
         found = results.change(study, model, spread_of(study), attribute, **where)
         row[words(attribute)] = cell(found, "percent")
@@ -162,11 +163,13 @@ def bars(results, study):
         within = lost <= budget
         for attribute, goal in goals.items():
             found = results.change(study, model, metric, attribute)
-            row[f"{words(attribute)}, -{goal} %"] = f"{cell(found, 'percent')}{held(found, goal)}"
+            percent = number(found and found["percent"], "+.0f")
+            row[f"{words(attribute)}, -{goal} %"] = percent + held(found, goal)
         reached = sum(str(value).endswith("reached") for value in row.values())
         row["bars"] = f"{reached} of {len(goals)}" + ("" if within else ", past the budget")
         rows.append(row)
-    said = f"Falls of the {words(metric)}, seen, Youden's threshold, at most {budget:g} lost."
+    said = f"Falls of the {words(metric)} in per cent, seen, Youden's threshold, at most {budget:g} "
+    said += "lost. Open: the interval above holds the bar."
     return [said, markdown(rows), *by_clusters(results, study)]
 
 
