@@ -32,7 +32,7 @@ from fairmedl_lite import (
 from study.measures import measure, measure_whole
 from study.plan import STAGES, STUDIES, SWAP_ROWS, stages, sweep
 from study.tables import FRONTIER, OF_FRONTIER, report, write
-from study.words import PLAIN
+from study.words import FITS, PLAIN
 from tools import ROOT
 
 
@@ -146,7 +146,7 @@ class Runner:
             self.loaded = study.name, loaded if isinstance(loaded, tuple) else (loaded, None)
             data = self.loaded[1][0]
             size = {"rows": len(data), "clusters": data.clusters.nunique(), "dropped": data.dropped}
-            self.sizes[study.name] = size
+            self.sizes[study.name] = size | {"fits": FITS}
         return self.loaded[1]
 
 

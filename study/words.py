@@ -12,6 +12,7 @@ TITLES = {
     "diabetes": "Diabetes: days in hospital",
     "wage_panel": "Wage panel: hourly wage",
 }
+FITS = 2  # one more where the library's fits change: which of them a table is of
 REGRESSIONS = ("diabetes", "wage_panel")
 PERCENT = ("percent", "percent_low", "percent_high")
 ENDS = {"mean": ("low", "high"), "difference": ("low", "high"), "percent": PERCENT[1:]}
@@ -86,8 +87,9 @@ def markdown(rows):
     """Dictionaries of like keys as a table."""
     if not rows:
         return "There are no rows."
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    head, *body = (f"| {' | '.join(map(str, line))} |" for line in lines)
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
 
 
 def words(name):

@@ -160,7 +160,11 @@ def recipe(results):
     """Versions, sizes, and the chosen weights."""
     whole = results.whole_recipe()
     versions = [f"{key} {value}" for key, value in whole.items() if isinstance(value, str)]
-    sizes = [{"data": name, **size} for name, size in whole.get("data", {}).items()]
+    shown = ("rows", "clusters", "dropped")
+    sizes = [
+        {"data": name} | {key: size[key] for key in shown}
+        for name, size in whole.get("data", {}).items()
+    ]
     rows = [
         {
             "data": row["study"],

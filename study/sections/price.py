@@ -168,7 +168,9 @@ def bars(results, study):
         reached = sum(str(value).endswith("reached") for value in row.values())
         row["bars"] = f"{reached} of {len(goals)}" + ("" if within else ", past the budget")
         rows.append(row)
-    said = f"Falls of the {words(metric)} in per cent, seen, Youden's threshold, at most {budget:g} "
+    said = (
+        f"Falls of the {words(metric)} in per cent, seen, Youden's threshold, at most {budget:g} "
+    )
     said += "lost. Open: the interval above holds the bar."
     return [said, markdown(rows), *by_clusters(results, study)]
 

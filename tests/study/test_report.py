@@ -1,5 +1,6 @@
 """The page of the study: its figures, its roundings, its verdicts, and what it says of bars."""
 
+import json
 import math
 import re
 
@@ -13,7 +14,7 @@ from study.paper import verdict
 from study.report import ROOT, main
 from study.results import Results
 from study.sections import experiments, others
-from study.words import FAIR, NETWORK, PLAIN, number
+from study.words import FAIR, FITS, NETWORK, PLAIN, number
 
 
 @pytest.fixture
@@ -269,3 +270,13 @@ def test_committed_page_is_what_the_committed_results_give(tmp_path):
     assert len(committed.encode()) < 45_000
     for name in re.findall(r"\]\((figures/[\w.]+)\)", committed):
         assert (ROOT / "docs" / name).exists()
+
+
+def test_data_sets_of_earlier_fits_are_named(results, tmp_path):
+    path = results / "study_recipe.json"
+    recipe = json.loads(path.read_text())
+    sizes = {"rows": 1, "clusters": 1, "dropped": {}}
+    recipe["data"] = {"adult": sizes | {"fits": FITS}, "diabetes": sizes}
+    path.write_text(json.dumps(recipe))
+    text = page_of(results, tmp_path)
+    assert "Fitted by an earlier version, and not yet anew: diabetes." in text
