@@ -33,7 +33,7 @@ def stored(value):
     return bank.decode(json.loads(json.dumps(bank.encode(value))))
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_a_value_survives_the_bank(value):
     assert exercises.verdict("it", value, stored(value)) == "Right: it."
 
