@@ -83,7 +83,7 @@ build/jax.stamp: requirements-jax.lock $(VENV)/lock.stamp
 	@touch $@
 
 test-jax: env build/jax.stamp
-	$(call timed,unit tests on JAX,PYTHONPATH=build/jax KERAS_BACKEND=jax $(PY) -m pytest $(SIDE_BY_SIDE) tests)
+	$(call timed,unit tests on JAX,PYTHONPATH=$(CURDIR)/build/jax KERAS_BACKEND=jax $(PY) -m pytest $(SIDE_BY_SIDE) tests)
 
 test-guide: env
 	$(call timed,guide,$(PY) -m pytest -m slow tests/tools tests/study)
@@ -116,7 +116,7 @@ wheel: env
 	$(call timed,wheel,$(PY) -m tools.repository.wheel --tag "$(TAG)")
 
 study: env build/gpboost.stamp
-	$(call timed,study,PYTHONPATH=build/gpboost $(PY) -m study && $(PY) -m study.report)
+	$(call timed,study,PYTHONPATH=$(CURDIR)/build/gpboost $(PY) -m study && $(PY) -m study.report)
 
 study-quick: env
 	$(call timed,quick study,$(PY) -m study --quick)
