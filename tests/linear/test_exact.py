@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -98,20 +99,9 @@ def load(name):
     return simulated(name.removesuffix("_ML").removesuffix("_REML").removesuffix("_glmer"))
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    """Fits each model once, when it is first asked for."""
-    models = {}
-
-    def fit(name):
-        if name not in models:
-            models[name] = fit_by_default(name)
-        return models[name]
-
-    return fit
-
-
-def fit_by_default(name):
+@cache
+def fitted(name):
+    """The model by default settings, fitted once, when it is first asked for."""
     kind = FairMEDLRegressor if name in CONTINUOUS else FairMEDLClassifier
     outcome, columns, clusters, settings = (CONTINUOUS | BINARY)[name]
     rows = load(name)
@@ -155,7 +145,7 @@ def effects(model, name):
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
-def test_a_continuous_outcome_has_the_likelihoods_maximum(fitted, name):
+def test_a_continuous_outcome_has_the_likelihoods_maximum(name):
     model, reference = fitted(name), LME4[name]
     assert model.lower_bound_ == pytest.approx(reference["logLik"], abs=0.05)
     expected = pd.Series(reference["sd_cor"])
@@ -168,7 +158,7 @@ def test_a_continuous_outcome_has_the_likelihoods_maximum(fitted, name):
 
 
 @pytest.mark.parametrize("name", BINARY)
-def test_a_binary_outcome_has_the_bounds_maximum(fitted, name):
+def test_a_binary_outcome_has_the_bounds_maximum(name):
     model, expected = fitted(name), pd.Series(LME4[name]["sd_cor"])
     rtol = 0.01 if name in LARGE_CLUSTERS else 0.04
     np.testing.assert_allclose(scales(model, name)[expected.index], expected, rtol=rtol)
@@ -180,7 +170,7 @@ def test_a_binary_outcome_has_the_bounds_maximum(fitted, name):
 
 
 @pytest.mark.parametrize("name", CONTINUOUS | BINARY)
-def test_it_says_that_it_converged(fitted, name):
+def test_it_says_that_it_converged(name):
     assert fitted(name).verdict_.keys() == {"converged"}
 
 

@@ -10,6 +10,7 @@ crossed.
 
 import json
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,20 +47,9 @@ def load(name):
     return simulated(FairMEDLClassifier, name.replace(" ", "_"), ["x", "w"], "site")
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    """Fits each model once, when it is first asked for."""
-    models = {}
-
-    def fit(name):
-        if name not in models:
-            models[name] = fit_by_default(name)
-        return models[name]
-
-    return fit
-
-
-def fit_by_default(name):
+@cache
+def fitted(name):
+    """The model by default settings, fitted once, when it is first asked for."""
     kind, x, y, clusters = load(name)
     random_effects = ["exper"] if name == "wage panel, slopes" else "intercept"
     with warnings.catch_warnings():
@@ -96,7 +86,7 @@ def check_coefficients(model, name, share_of_se, ratio_of_se):
     assert (found["se"] / se - 1).abs().max() < ratio_of_se, found["se"] / se
 
 
-def test_wage_panel_with_intercepts(fitted):
+def test_wage_panel_with_intercepts():
     name, model = "wage panel", fitted("wage panel")
     expected = LME4[name]["sd_cor"]
     sd = component(model, "nr", "intercept")
@@ -107,7 +97,7 @@ def test_wage_panel_with_intercepts(fitted):
     assert 0.995 < slope_on_lme4(model, name, "nr") < 1.005
 
 
-def test_wage_panel_with_slopes(fitted):
+def test_wage_panel_with_slopes():
     name, model = "wage panel, slopes", fitted("wage panel, slopes")
     expected = LME4[name]["sd_cor"]
     for effect, key in {"intercept": "nr|(Intercept)|", "exper": "nr|exper|"}.items():
@@ -120,7 +110,7 @@ def test_wage_panel_with_slopes(fitted):
 
 
 @pytest.mark.parametrize("name", BERNOULLI)
-def test_a_binary_outcome(fitted, name):
+def test_a_binary_outcome(name):
     model = fitted(name)
     expected = LME4[name]["sd_cor"]["site|(Intercept)|"]
     assert component(model, "site", "intercept") == pytest.approx(expected, rel=0.01)
@@ -128,7 +118,7 @@ def test_a_binary_outcome(fitted, name):
     assert 0.97 < slope_on_lme4(model, name, "site") < 1.03
 
 
-def test_crossed_cluster_variables(fitted):
+def test_crossed_cluster_variables():
     name, model = "crossed", fitted("crossed")
     expected = LME4[name]["sd_cor"]
     for variable in ("pupil", "school"):
@@ -140,7 +130,7 @@ def test_crossed_cluster_variables(fitted):
 
 
 @pytest.mark.parametrize("name", LME4)
-def test_the_lower_bound_lies_closely_below_the_log_likelihood(fitted, name):
+def test_the_lower_bound_lies_closely_below_the_log_likelihood(name):
     """Of a continuous outcome it is the log likelihood."""
     below = LME4[name]["logLik"] - fitted(name).lower_bound_
     assert 0 < below < 0.05 if name in BERNOULLI else abs(below) < 1e-3
