@@ -36,7 +36,8 @@ def model():
 
 def run(code, folder, **environment):
     """Run code in a process of this folder; its exit status and all that it prints."""
-    paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    places = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])  # JAX lies in the second
+    paths = {"PYTHONPATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1"}
     kept = {name: value for name, value in os.environ.items() if name != "FAIRMEDL_DATA"}
     done = subprocess.run(
         [sys.executable, "-c", code],
