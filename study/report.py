@@ -12,7 +12,7 @@ from study.results import Results
 from study.sections import experiments
 from study.sections.others import blind, clusters, methods, one_attribute, primary, recipe, seconds
 from study.sections.price import BARS, against_network, bars, forms, frontier, ladder
-from study.words import FAIR, FITS, NETWORK, PLAIN, REGRESSIONS, TITLES, cell, markdown
+from study.words import FAIR, NETWORK, PLAIN, REGRESSIONS, TITLES, cell, markdown
 from tools import ROOT
 
 SHOWN = ("adult", "acs_major", "diabetes", "wage_panel")  # fine occupations stand in short
@@ -44,16 +44,6 @@ def introduction():
     ]
 
 
-def of_earlier_fits(results):
-    """Which data sets were fitted before the library's fits last changed."""
-    try:
-        sizes = results.whole_recipe().get("data", {})
-    except FileNotFoundError:
-        return []
-    names = [name for name, size in sizes.items() if size.get("fits", 0) < FITS]
-    return [f"Fitted by an earlier version, and not yet anew: {', '.join(names)}."] if names else []
-
-
 def in_short(results):
     """What debiasing costs, what MEDL adds to it, and the bars, one line for each data set."""
     rows, missing = [], []
@@ -62,7 +52,9 @@ def in_short(results):
             rows.append(short_row(results, study))
         except FileNotFoundError as error:
             missing.append(str(error))
-    return [markdown(rows), *missing, *of_earlier_fits(results)]
+    old = ", ".join(results.of_earlier_fits())
+    told = [f"Fitted by an earlier version, and not yet anew: {old}."] if old else []
+    return [markdown(rows), *missing, *told]
 
 
 def short_row(results, study):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.words import AT_A_THRESHOLD, NUMBERS, PLAIN, cell, command
+from study.words import AT_A_THRESHOLD, FITS, NUMBERS, PLAIN, cell, command
 
 KEYS = ["model", "against", "part", "effects", "threshold", "metric", "attribute", "group"]
 
@@ -74,6 +74,12 @@ class Results:
             told = command(f"study_{study}")
             raise FileNotFoundError(f"`results/study_recipe.json` says nothing of it: {told}")
         return studies[study]
+
+    def of_earlier_fits(self):
+        """The data sets that were fitted before the library's fits last changed."""
+        known = (self.folder / "study_recipe.json").exists()
+        sizes = self.whole_recipe().get("data", {}) if known else {}
+        return [name for name, size in sizes.items() if size.get("fits", 0) < FITS]
 
     def whole_recipe(self):
         """What `study_recipe.json` says."""

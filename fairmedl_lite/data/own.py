@@ -45,7 +45,7 @@ def from_table(
         weights: Name of the column that says how many people a row stands for.
         together: Name of a column of which rows with one value must stay on one side of a split,
             such as a person. It is no covariate, and rows without it are dropped. To `split` give
-            `keep_together=table.loc[data.x.index, together]`.
+            `keep_together=table.loc[data.x.index, together]`, of a table without repeated labels.
         leave_out: Columns that are no covariates: case numbers, what is known only afterwards.
         name: What to call the data in a table.
 

@@ -59,11 +59,10 @@ def resamples(results, study):
     """How many resamples a data set's figures rest on, and what is left of it."""
     count = results.table(f"study_{study}")["resamples"].max()
     planned = results.recipe(study).get("seeds", count)
-    table = results.table("study_seconds")
-    old = {"others"} & set(table.loc[table["study"] == study, "stage"])
+    old = study in results.of_earlier_fits()
     said = f"{count:.0f} resamples"
     if old:
-        said += ", of fits before networks were held back from overfitting"
+        said += ", of earlier fits"
     elif count < planned:
         said += f" of {planned} planned"
     left = old or count < planned
