@@ -3,6 +3,7 @@
 python -m benchmarks.lessons    minutes, on an idle machine
 """
 
+import argparse
 import sys
 
 import pandas as pd
@@ -13,6 +14,7 @@ from tools.lessons.sources import NOTEBOOKS
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     runs = run_course(sorted(NOTEBOOKS.glob("[0-9]*.ipynb")), Budget(), PAGES)
     print(table(runs))
     if any(run.failures for run in runs):
