@@ -123,7 +123,8 @@ FORGED = {
     "        try:\n"
     "            text = json.load(open(path))\n"
     '            for cell in text["cells"]:\n'
-    '                cell["outputs"] = [] if cell["cell_type"] == "code" else None\n'
+    '                if cell["cell_type"] == "code":\n'
+    '                    cell["outputs"] = []\n'
     '            json.dump(text, open(path, "w"))\n'
     "        except Exception:\n"
     "            pass\n"

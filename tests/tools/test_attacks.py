@@ -1,5 +1,6 @@
 """What a clever student gets, with a sandbox and without: `benchmarks/attacks.py` has the tries."""
 
+import re
 import sqlite3
 import sys
 
@@ -82,7 +83,9 @@ def _line(process):
 @pytest.mark.slow
 @pytest.mark.parametrize("student", attacks.FORGED)
 def test_a_forged_answer_keeps_no_point_of_the_hidden_tests(attacked, student):
-    assert attacked.loc[(student, ASKED), "points"] <= 1, attacked.loc[(student, ASKED), "reason"]
+    points, reason = attacked.loc[(student, ASKED), ["points", "reason"]]
+    withheld = re.search(r"^look at it: .* They gave (\S+) of", reason)
+    assert (float(withheld[1]) if withheld else points) <= 1, reason
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Runs one submission in a process of its own, in a sandbox where there is one, within limits."""
 
 import asyncio
+import ctypes
 import math
 import multiprocessing
 import os
@@ -34,6 +35,7 @@ HOW = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() el
 PROCESSES = multiprocessing.get_context(HOW)
 PROCESSES.set_forkserver_preload([__name__, "nbgrader.preprocessors"])
 STOPPED, ALIVE = "KeyboardInterrupt", "CanaryAlive"
+PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
 STUDENT = "student"  # within the private folder: a real name may hold what nbgrader cannot take
 FOLDER = "answer"  # the one folder that a submission may write to
 # The same test, of an answer that knows nothing: who has disarmed the tests passes this one too.
@@ -83,7 +85,11 @@ class Stopping(Execute):
     usage, reason = None, ""
 
     def preprocess(self, nb, resources=None, km=None):
-        """Runs a notebook; says why its kernel was ended, if a cell could not be stopped."""
+        """Runs a notebook; says why its kernel was ended, if a cell could not be stopped.
+
+        What the notebook has started ends with it: it could change what is written next.
+        """
+        before = set(children())
         if self.folder:
             resources["metadata"]["path"] = self.folder
         # nbclient makes itself anew here, and would go back to its own kernels.
@@ -96,6 +102,8 @@ class Stopping(Execute):
             if self.usage:
                 self.usage.stop()
             self.usage = None
+            for child in set(children()) - before:
+                kill(child.pid)
 
     def create_kernel_manager(self):
         """Keeps the connection file in the folder that a sandbox shares with its kernel."""
@@ -158,8 +166,9 @@ def run(private: Path, name: str, limits: Limits, sandbox: bool = False) -> None
     process.start()
     watch(process, limits, private)
     if process.exitcode:
-        log = (private / "log").read_text(encoding="utf-8", errors="replace")
-        raise NotGraded(f"nbgrader gave up: {last_error(log)}")
+        log = private / "log"  # a process that could not begin has none
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        raise NotGraded(f"nbgrader gave up: {last_error(text)}")
 
 
 def _nbgrader(private, name, limits, sandbox):
@@ -167,6 +176,7 @@ def _nbgrader(private, name, limits, sandbox):
     import resource  # Windows has none, and grades nobody
 
     os.environ.update(QUIET)
+    adopt_orphans()
     end_with_parent(private)
     most = int(limits.disk * 2**20)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # of one file, its kernel's too
@@ -185,13 +195,24 @@ def _nbgrader(private, name, limits, sandbox):
     sys.exit(not done["success"])
 
 
+def adopt_orphans() -> None:
+    """Makes processes that lose their parent children of this one; Linux alone can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> list[psutil.Process]:
+    """The processes that this one has started, and those that these have."""
+    return psutil.Process().children(recursive=True)
+
+
 def end_with_parent(private: Path) -> None:
     """Ends this process, all its children and its folder when the process that grades is gone."""
     parent = multiprocessing.parent_process()
 
     def follow():
         wait([parent.sentinel])
-        for child in psutil.Process().children(recursive=True):
+        for child in children():
             kill(child.pid)
         shutil.rmtree(private, ignore_errors=True)
         os._exit(1)
