@@ -109,7 +109,8 @@ class Numbers:
         y = self.y(rows)
         inside = ((ends["low"] <= y) & (y <= ends["high"])).to_numpy(float)
         table = group_means({"coverage": inside}, **_groups(rows))
-        return table.drop(columns="metric").rename(columns={"rate": "coverage"})
+        table = table.drop(columns="metric")
+        return table.rename(columns=lambda name: name.replace("rate", "coverage"))
 
 
 def measure_part(kind, rows, name):

@@ -12,6 +12,7 @@ from fairmedl_lite.data.clustered import ClusteredData
 from fairmedl_lite.evaluation.card_tables import DRAWS, LEVEL, Chances, Numbers, gaps, measure_part
 
 BLANKS = ("Intended use", "Limits and harms", "How to contest a decision")
+OF_CLUSTERS = ["se", "clusters", "df", "design_effect", "design_effect_between"]
 UNWRITTEN = "*Not written yet.*"
 PREDICTIONS = (
     "`mixed` knows the row's cluster; `fixed` is the part that holds in every cluster; `prior` "
@@ -61,8 +62,9 @@ class ModelCard:
 
     def _section(self, title):
         table = self.tables[title]
-        shown = _one_row_a_group(table) if title == "Groups" else table
-        return "\n\n".join(filter(None, [self.captions.get(title), _markdown(shown)]))
+        if title in SHORTER:
+            table = SHORTER[title](table)
+        return "\n\n".join(filter(None, [self.captions.get(title), _markdown(table)]))
 
     def _repr_markdown_(self):
         return self.text
@@ -160,14 +162,15 @@ def _captions(threshold):
     if threshold is None:
         groups = "Each rate with its cases in brackets. Above 0 a mean residual says: predicted "
         groups += "too low."
-        held = f"The share of outcomes that intervals of {100 * LEVEL:.0f} % hold ({DRAWS} draws)."
+        held = f"The share of outcomes that intervals of {100 * LEVEL:.0f} % hold ({DRAWS} draws), "
+        held += "with its interval of 95 %."
         return {"Groups": groups, "Calibration": held}
     groups = f"Each rate at the threshold {threshold:.3g}, with its cases in brackets: of a TPR "
     groups += "the positives, of an FPR the negatives. `NaN (0)`: no case, so no rate."
     return {
         "Groups": groups,
-        "Calibration": "Mean chance and observed rate of each group. `noise_floor`: the "
-        "calibration error that sampling alone would give.",
+        "Calibration": "Mean chance and observed rate of each group, and their difference with its "
+        "interval of 95 %. `noise_floor`: the calibration error that sampling alone would give.",
     }
 
 
@@ -209,6 +212,19 @@ def _one_row_a_group(rates):
     wide = rates.assign(cell=cells).pivot(index=keys, columns="metric", values="cell")
     wide = wide.loc[pd.MultiIndex.from_frame(rates[keys].drop_duplicates())]
     return wide[rates["metric"].unique()].reset_index().rename_axis(columns=None)
+
+
+def _with_intervals(calibration):
+    """The table with its intervals in brackets, without what these were computed from."""
+    table = calibration.drop(columns=OF_CLUSTERS, errors="ignore")
+    for low in table.columns[table.columns.str.endswith("_low")]:
+        name = low.removesuffix("_low")
+        low, high = (table.pop(f"{name}_{end}").map(_written) for end in ("low", "high"))
+        table[name] = table[name].map(_written) + " [" + low + ", " + high + "]"
+    return table
+
+
+SHORTER = {"Groups": _one_row_a_group, "Calibration": _with_intervals}
 
 
 def _markdown(text):

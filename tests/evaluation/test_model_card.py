@@ -101,6 +101,15 @@ def test_two_cluster_variables_and_weights_through_a_regressor(crossed):
     assert "region: 2, year: 4" in card.text and "all figures are weighted" in card.text
 
 
+def test_text_has_the_interval_of_each_groups_calibration_in_brackets(classified):
+    model, parts = classified
+    card = model_card(model, parts.test_seen, threshold=0.5)
+    first = card.tables["Calibration"].iloc[0]
+    numbers = (first["difference"], first["difference_low"], first["difference_high"])
+    assert " | {:.3g} [{:.3g}, {:.3g}] | ".format(*numbers) in card.text
+    assert "design_effect" in card.tables["Calibration"] and "design_effect" not in card.text
+
+
 def test_a_group_without_positives_stays_with_its_count(classified):
     model, parts = classified
     rows = parts.test_seen
