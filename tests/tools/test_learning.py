@@ -142,6 +142,15 @@ def test_a_figure_shrinks_until_its_text_has_nine_pixels(tmp_path):
     assert figures.sized('<img src="a.svg">', tmp_path) == '<img src="a.svg">'
 
 
+@pytest.mark.parametrize("wide, start", [(1000, '<p tabindex="0"><img'), (100, "<p><img")])
+def test_a_figure_that_may_scroll_is_reached_by_keyboard(wide, start, tmp_path):
+    Image.new("RGB", (wide, 50)).save(tmp_path / "a.png")
+    page = tmp_path / "page.html"
+    page.write_text('<p><img src="a.png"></p>')
+    figures.legible(page)
+    assert page.read_text().startswith(start)
+
+
 def test_the_first_bold_use_of_a_term_is_a_link():
     seen = set()
     text = "**Power** and **design\neffect**, **no term**; **power**."

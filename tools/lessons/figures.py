@@ -10,8 +10,10 @@ from urllib.parse import unquote
 from PIL import Image
 
 IMAGE = re.compile(r"<img\b[^>]*>")
+ALONE = re.compile(r"<p>(?=<img\b[^>]*\bmin-width: (\d+)px)")
 SOURCE = re.compile(r'\bsrc="([^"]+)"')
 LEAST = 9  # pixels of a screen
+NARROWEST = 320  # screen, in pixels
 TEXT, DENSITY = 10, 110  # points of Matplotlib's text, and dots an inch of `Figure`
 SHRINK = LEAST / (TEXT * DENSITY / 72)
 
@@ -19,7 +21,13 @@ SHRINK = LEAST / (TEXT * DENSITY / 72)
 def legible(page: Path) -> None:
     """Writes the size of each figure of a page, and the width below which it scrolls."""
     text = page.read_text(encoding="utf-8")
-    page.write_text(IMAGE.sub(lambda tag: sized(tag[0], page.parent), text), encoding="utf-8")
+    text = IMAGE.sub(lambda tag: sized(tag[0], page.parent), text)
+    page.write_text(ALONE.sub(reachable, text), encoding="utf-8")
+
+
+def reachable(found: re.Match) -> str:
+    """The beginning of a paragraph that is a figure: one that may scroll does so by keyboard."""
+    return '<p tabindex="0">' if int(found[1]) > NARROWEST else "<p>"
 
 
 def sized(tag: str, folder: Path) -> str:

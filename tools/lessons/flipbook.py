@@ -27,7 +27,7 @@ COLORS = 16
 # A script takes `hidden` away: without one, what stands in `noscript` serves.
 PAGE = """<div class="flip-book">
 <div class="settings" hidden>{controls}</div>
-<div class="turned" tabindex="0" role="region" aria-label="Figure">{first}</div>
+<div class="turned" tabindex="0" role="region" aria-label="{label}">{first}</div>
 <p role="status" aria-live="polite">{sentence}</p>
 <noscript>{others}</noscript>
 <script type="application/json">{data}</script>
@@ -117,6 +117,7 @@ def page(folder: Path, name: str) -> str:
     data = {"folder": f"{FOLDER}/{name}", "sentences": told["sentences"]}
     return PAGE.format(
         controls=controls,
+        label=escape("Figure by " + ", ".join(label for label, _ in told["settings"])),
         first=image(told, name, first),
         sentence=escape(told["sentences"][first]),
         others="".join(
