@@ -161,7 +161,11 @@ class OpenLesson:
         numbers = self.cell(position).locator("input[type=number]")
         if not numbers.count():
             return self.pick(position, 1)
-        numbers.first.focus()
-        self.page.keyboard.press("ArrowUp")
-        self.page.keyboard.press("Enter")
-        self.settle()
+        before = numbers.first.input_value()
+        for key in ("ArrowUp", "ArrowDown"):  # down where it stands at its end
+            numbers.first.focus()
+            self.page.keyboard.press(key)
+            self.page.keyboard.press("Enter")
+            self.settle()
+            if numbers.first.input_value() != before:
+                return
