@@ -23,7 +23,7 @@ from tools import ROOT
 
 KEPT = ROOT / "build" / "flip-books"
 FOLDER = "_static/flip-books"
-COLORS = 16
+COLORS = 64
 # A script takes `hidden` away: without one, what stands in `noscript` serves.
 PAGE = """<div class="flip-book">
 <div class="settings" hidden>{controls}</div>
@@ -63,7 +63,8 @@ def key(name: str, cell) -> str:
     tables = b"".join(
         path.read_bytes() for path in sorted((ROOT / "results").glob("*frontier.csv"))
     )
-    digest = hashlib.sha256(code + json.dumps(given(cell)).encode() + tables).hexdigest()
+    inputs = json.dumps([given(cell), COLORS]).encode()
+    digest = hashlib.sha256(code + inputs + tables).hexdigest()
     return f"{name}-{digest[:12]}"
 
 
