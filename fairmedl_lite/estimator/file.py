@@ -124,7 +124,7 @@ def read(path, restore):
     except Exception as error:  # whatever a foreign file makes its readers raise
         raise ValueError(
             f"The file must be a model written by save ({FILE_FORMAT!r}). "
-            f"Received: {str(path)!r}, which cannot be read as one: {error}."
+            f"Received: {str(path)!r}, which cannot be read as one: {str(error).rstrip('.')}."
         ) from error
 
 
