@@ -5,6 +5,7 @@
 The item analysis must name the misconceptions that were planted most often.
 """
 
+import argparse
 import shutil
 import time
 from copy import deepcopy
@@ -83,6 +84,7 @@ def make_class(release):
 
 def main():
     """Makes the class, grades it, and holds the item analysis to what was planted."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     shutil.rmtree(FOLDER, ignore_errors=True)
     grading.release(NAME, FOLDER)
     release = nbformat.read(FOLDER / "release" / NAME / f"{NAME}.ipynb", as_version=4)

@@ -8,6 +8,7 @@ compiled already, as `compare` does. Five interleaved pairs of both; seconds are
 and what is printed is the median of the five ratios.
 """
 
+import argparse
 import math
 import time
 
@@ -62,6 +63,7 @@ def pair(data):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     data = split(load_adult(), unseen_clusters=UNSEEN, seed=0).train
     pair(data)  # the first fit of a process also loads the backend
     times = np.array([pair(data) for _ in tqdm(range(PAIRS))])

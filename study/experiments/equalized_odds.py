@@ -35,22 +35,14 @@ SEEDS = {"adult": 8, "acs_major": 4}
 STEPS = {"adult": 1260, "acs_major": 430}  # of a fit, about
 SHARPEST = {"adult": 6.0, "acs_major": 10.0}
 RATE, WARM = 0.1, 0.15  # of the threshold a step; the share of steps without a penalty
-# Form, weight of fairness, and whether attributes weigh as in the study's `weighted_odds`.
+# Form, weight of fairness on each data set, and whether attributes weigh as in the study's
+# `weighted_odds`.
 MODELS = {
-    "adult": {
-        "as it is": ("equalized_odds", 1.0, False),
-        "weighted": ("equalized_odds", 0.8, True),
-        "tracked": ("tracked", 0.9, False),
-        "tracked and weighted": ("tracked", 0.8, True),
-        "balanced": ("balanced", 1.2, False),
-    },
-    "acs_major": {
-        "as it is": ("equalized_odds", 1.0, False),
-        "weighted": ("equalized_odds", 1.0, True),
-        "tracked": ("tracked", 1.0, False),
-        "tracked and weighted": ("tracked", 1.0, True),
-        "balanced": ("balanced", 1.2, False),
-    },
+    "as it is": ("equalized_odds", {"adult": 1.0, "acs_major": 1.0}, False),
+    "weighted": ("equalized_odds", {"adult": 0.8, "acs_major": 1.0}, True),
+    "tracked": ("tracked", {"adult": 0.9, "acs_major": 1.0}, False),
+    "tracked and weighted": ("tracked", {"adult": 0.8, "acs_major": 1.0}, True),
+    "balanced": ("balanced", {"adult": 1.2, "acs_major": 1.2}, False),
 }
 FIGURES = ["auroc", "balanced_accuracy", "tpr_sd", "tpr_sd_noise_removed", "fpr_sd"]
 COLUMNS = ["data", "form", "part", "threshold", "metric", "attribute"]
@@ -115,16 +107,16 @@ def register(name, **options):
 def models(study):
     """MEDL-NNet, and Fair MEDL-NNet by each form."""
     found = {PLAIN: ladder(study.kind, **study.settings)[PLAIN]}
-    for name, (form, weight, weighted) in MODELS[study.name].items():
+    for name, (form, weight, weighted) in MODELS.items():
         weights = study.attribute_weights if weighted else None
-        model = debiased(study, form, "both", weight)
+        model = debiased(study, form, "both", weight[study.name])
         found[name] = model.set_params(attribute_weights=weights)
     return found
 
 
 def changes(study, table):
     """Each form against MEDL-NNet, at each threshold; and of each group the largest fall."""
-    found = [paired(table, name, PLAIN).assign(form=name) for name in MODELS[study.name]]
+    found = [paired(table, name, PLAIN).assign(form=name) for name in MODELS]
     found = pd.concat(found).query("effects == 'mixed'").assign(data=study.name)
     found = found.rename(columns={"model": "value"})
     of_group = found[(found["metric"] == "tpr") & (found["group"] != "")]

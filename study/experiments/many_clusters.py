@@ -5,8 +5,8 @@
 
 Simulated: eight rows of each cluster, a 0/1 outcome with random intercepts, and ten covariates, a
 third of whose variance is a level of the cluster that says nothing of the outcome. The networks
-differ in the weight of their cluster adversary alone; of more than 512 clusters it tells a row's
-own from 256 that are drawn.
+differ in their cluster adversary alone: its weight, and whether what it reads is standardised; of
+more than 512 clusters it tells a row's own from 256 that are drawn.
 
 The fresh adversary is a linear discriminant analysis. It reads the hidden activations of the
 finished network, learns on the training rows and is judged on test rows of the same clusters: its
@@ -27,9 +27,14 @@ from tqdm import tqdm
 from fairmedl_lite import interval, ladder, simulate_logistic, split
 from study.experiments.unlearning import activations
 
-WEIGHTS = [0, 0.1, 1.0, 3.0]  # the library's own is .1
+PLAIN, STANDARDISED = "activations", "standardised"
+# Weight of the adversary and what it reads; the library's own are the second.
+ADVERSARIES = [
+    *((0, PLAIN), (0.1, PLAIN), (1.0, PLAIN), (3.0, PLAIN)),
+    *((0.1, STANDARDISED), (1.0, STANDARDISED), (3.0, STANDARDISED)),
+]
 ROWS, BETWEEN, SLOPES = 8, 1 / 3, np.linspace(-0.5, 0.5, 10)
-KEYS = ["weight", "figure"]
+KEYS = ["weight", "reads", "figure"]
 
 
 def fresh_auroc(read, clusters, seed=None):
@@ -45,11 +50,12 @@ def fresh_auroc(read, clusters, seed=None):
     return (scores < own[:, None]).sum() / (len(scores) * (len(names) - 1))
 
 
-def figures(cut, weight, seed):
+def figures(cut, weight, reads, seed):
     """Figure to value, of one network."""
     parts = {"train": cut.train, "test": cut.test_seen}
     clusters = {name: rows.clusters.to_numpy() for name, rows in parts.items()}
-    model = ladder(seed=seed, cluster_adversary=weight)["DA-NNet"]
+    settings = {"cluster_adversary": weight, "cluster_adversary_reads": reads}
+    model = ladder(seed=seed, **settings)["DA-NNet"]
     model.fit(cut.train.x, cut.train.y, clusters=cut.train.clusters)
     read = {name: activations(model, rows.x) for name, rows in parts.items()}
     predicted = model.predict_proba(cut.test_seen.x)[:, 1]
@@ -70,9 +76,9 @@ def run(clusters, seed):
     x = BETWEEN**0.5 * levels + (1 - BETWEEN) ** 0.5 * data.x
     cut = split(replace(data, x=x), unseen_clusters=0, seed=seed)
     rows = [
-        (weight, name, value)
-        for weight in WEIGHTS
-        for name, value in figures(cut, weight, seed).items()
+        (weight, reads, name, value)
+        for weight, reads in ADVERSARIES
+        for name, value in figures(cut, weight, reads, seed).items()
     ]
     return pd.DataFrame(rows, columns=[*KEYS, "value"])
 
