@@ -59,8 +59,9 @@ def relative_weights(sample_weight):
     """Weights with a mean of 1, for figures of which their scale is no part; `None` stays."""
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype="float64")
-    return checks.check_weights(weights / max(np.abs(weights).mean(), np.finfo(float).tiny))
+    weights = checks.as_weights(sample_weight)
+    size = np.abs(weights[np.isfinite(weights)]).sum() / len(weights)
+    return checks.check_weights(weights / max(size, np.finfo(float).tiny))
 
 
 def group_means(values, sensitive_features, sample_weight=None, clusters=None):
