@@ -109,7 +109,9 @@ def _weighted_means(values, groups, sample_weight):
     weights = weights.where(weights > 0)
     total, squares = (part.groupby(groups).sum() for part in (weights, weights**2))
     rate = (weights * values).groupby(groups).sum() / total
-    apart = weights * (values - rate.reindex(groups.to_numpy()).set_axis(values.index))
+    apart = values - rate.reindex(groups.to_numpy()).set_axis(values.index)
+    size = values.abs().groupby(groups).transform("max")
+    apart = weights * apart.where(apart.abs() > checks.FINEST * size, 0)
     cases = weights.groupby(groups).count()
     more = (cases / (cases - 1)).where(cases > 1)
     se = (more * (apart**2).groupby(groups).sum()) ** 0.5 / total
