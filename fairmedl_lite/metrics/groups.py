@@ -9,6 +9,7 @@ from fairmedl_lite import checks, tables
 from fairmedl_lite.metrics.clustered import add_clusters
 
 JOINT = " / "
+COLUMNS = ("attribute", "metric", "group", "rate", "cases")
 INDEPENDENT = "Rows are taken as independent. Of rows that come in clusters, pass clusters=."
 
 
@@ -125,8 +126,15 @@ def by_metric(report):
         report: What `group_report` or `regression_group_report` returned.
 
     Raises:
-        ValueError: If a group occurs twice, as where reports of several models were joined.
+        ValueError: If it is no such report, or a group occurs twice, as where reports of several
+            models were joined.
     """
+    lacking = [name for name in COLUMNS if name not in report]
+    if lacking or report.empty:
+        raise ValueError(
+            "A report must have rows, and what group_report returns. Received: "
+            f"{len(report)} rows, without {lacking}. Pass what it returned, or some of its rows."
+        )
     twice = report.duplicated(["attribute", "metric", "group"]).sum()
     if twice:
         raise ValueError(
