@@ -32,7 +32,7 @@ def check_weights(sample_weight):
     """
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype="float64")
+    weights = as_weights(sample_weight)
     bad = ~np.isfinite(weights) | (weights < 0)
     if bad.any() or not weights.any():
         raise ValueError(
@@ -49,6 +49,16 @@ def check_weights(sample_weight):
             stacklevel=3,
         )
     return weights
+
+
+def as_weights(sample_weight):
+    """Weights as a float array of shape `(rows,)`, missing ones as NaN, or raise."""
+    try:
+        return np.asarray(sample_weight, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"sample_weight must hold numbers. Received: {error}. Convert it with pd.to_numeric."
+        ) from error
 
 
 def check_binary(y):

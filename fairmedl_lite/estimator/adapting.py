@@ -53,6 +53,10 @@ class Adapting:
             raise ValueError(
                 "adapt needs random effects. Received: a model without. Fit with random_effects=..."
             )
+        if clusters is None:
+            raise ValueError(
+                "adapt learns clusters by their labels. Received: clusters=None. Pass clusters=..."
+            )
         tables.check_rows(X=X, y=y, clusters=clusters, sample_weight=sample_weight)
         weights = checks.check_weights(sample_weight)
         weights = np.ones(len(X)) if weights is None else weights
@@ -75,8 +79,9 @@ class Adapting:
                 names, matrix, _ = self._shown_effects(number, x[new], part[new], np.zeros(1))
                 found.append(self._posterior_table(number, matrix, names, part[new]))
         self.random_effects_ = pd.concat(found, ignore_index=True)
-        added = self.model_.settings["added_clusters"]
-        text = f"{sum(added)} clusters came after the fit. They changed nothing else."
+        added = sum(self.model_.settings["added_clusters"])
+        who, they = ("1 cluster", "It") if added == 1 else (f"{added} clusters", "They")
+        text = f"{who} came after the fit. {they} changed nothing else."
         self.verdict_ = self.verdict_ | {"adapted": text}
 
 

@@ -151,6 +151,17 @@ class ClusterMeans:
             means[variable] = pd.concat([known, here[~here.index.isin(known.index)]])
         return ClusterMeans(self.columns, means)
 
+    def refuse_unknown(self):
+        """Raise if a cluster has no mean of a column: a model file could not hold it."""
+        for variable, means in self.means.items():
+            bad = means.index[means.isna().any(axis=1)].tolist()
+            if bad:
+                raise ValueError(
+                    f"Each cluster must have a row with a number in each of {self.columns}. "
+                    f"Received: {len(bad)} without, such as {bad[0]!r} of {variable!r}. Leave "
+                    "them out, or fill the missing values first."
+                )
+
 
 def _means(x, labels, columns):
     x = x[[name for name in columns if name in x]].apply(as_numbers)

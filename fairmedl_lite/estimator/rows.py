@@ -80,6 +80,7 @@ class Rows:
         """The same with the new clusters of other rows known. Arguments as in `read`."""
         table = self.labels(clusters)
         means = self.means.extended(as_table(X), table)
+        means.refuse_unknown()
         return Rows(self.index.extended(table), means, self.encoder)
 
     def _warn_of_twins(self, ids, table):

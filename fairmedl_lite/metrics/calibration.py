@@ -7,10 +7,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from fairmedl_lite import tables
+from fairmedl_lite.metrics.clustered import check_clusters
 from fairmedl_lite.metrics.groups import INDEPENDENT, group_means, relative_weights
 from fairmedl_lite.metrics.performance import check_scores
 
 CLUSTERED = ["se", "clusters", "df", "difference_low", "difference_high", "design_effect"]
+FIGURES = ("mean_score", "observed_rate", "difference", "calibration_error", "noise_floor")
 
 
 def group_calibration_report(
@@ -41,12 +43,14 @@ def group_calibration_report(
           2015). 0 is best;
         - `noise_floor`: about what it would be by sampling alone, were each score the row's true
           probability. Small groups have a higher one;
-        - `cases`, the rows of the group, of weighted ones as in `group_report`.
+        - `cases`, the rows of the group, of weighted ones as in `group_report`. Of a group whose
+          rows weigh nothing they are 0, and the figures are missing.
         With clusters also `se`, `clusters`, `df`, `difference_low` and `difference_high` (the 95 %
         interval) and `design_effect`, all of the difference and as in `group_report`. A bin's part
         of the noise floor is then larger by the root of Kish's 1 + (m - 1) icc, with m the
-        rows that a row finds in its cluster and bin, and icc the intra-cluster correlation that the
-        group's design effect speaks of; it is missing where a group lies in one cluster.
+        rows that a row finds in its bin and its cluster, or in any of several, and icc the
+        intra-cluster correlation that the group's design effect speaks of; it is missing where a
+        group lies in one cluster.
 
     Raises:
         ValueError: If lengths differ, a value is missing, y has other values than 0 and 1, a score
@@ -71,53 +75,63 @@ def group_calibration_report(
     number = np.minimum((bins * y_score).astype(int), bins - 1)
     values = pd.DataFrame({"score": y_score, "y": y_true, "bin": number})
     values["weight"] = 1.0 if sample_weight is None else relative_weights(sample_weight)
-    if clusters is not None:
-        labels = pd.DataFrame(clusters)
-        values["cluster"] = labels.groupby(list(labels), sort=False).ngroup().to_numpy()
-    found = []
+    signs, found = {}, []
+    for number, (sign, codes) in enumerate([] if clusters is None else check_clusters(clusters)):
+        name = f"clusters {number}"
+        signs[name], values[name] = sign, codes
     for attribute, groups in tables.check_attributes(sensitive_features).items():
-        for group, part in values[values["weight"] > 0].groupby(groups):
-            figures = _calibration(part, means[attribute, group])
+        for group, part in values.groupby(groups):
+            figures = _calibration(part[part["weight"] > 0], means[attribute, group], signs)
             found.append({"attribute": attribute, "group": group, **figures})
     report = pd.DataFrame(found)
     report.attrs["note"] = INDEPENDENT if clusters is None else ""
     return report
 
 
-def _calibration(rows, mean):
+def _calibration(rows, mean, signs):
     """The figures of one group, with its mean difference as `group_means` found it."""
-    weight, score = rows["weight"], rows["score"]
-    gap = weight * (score - rows["y"])
-    variance = (weight**2 * score * (1 - score)).groupby(rows["bin"]).sum()
-    if "cluster" in rows:
-        variance = variance * _design_effects(rows, mean["design_effect"])
-    # The mean absolute value of a normal number is its standard deviation times this root.
-    floor = np.sqrt(2 / np.pi) * np.sqrt(variance).sum(skipna=False) / weight.sum()
-    figures = {
-        "mean_score": np.average(score, weights=weight),
-        "observed_rate": np.average(rows["y"], weights=weight),
-        "difference": gap.sum() / weight.sum(),
-        "calibration_error": gap.groupby(rows["bin"]).sum().abs().sum() / weight.sum(),
-        "noise_floor": floor,
-        "cases": mean["cases"],
-    }
-    if "cluster" in rows:
+    figures = dict.fromkeys(FIGURES, np.nan) if rows.empty else _figures(rows, mean, signs)
+    figures["cases"] = mean["cases"]
+    if signs:
         names = {"rate_low": "difference_low", "rate_high": "difference_high"}
         figures |= mean.rename(names)[CLUSTERED].to_dict()
     return figures
 
 
-def _design_effects(rows, design_effect):
+def _figures(rows, mean, signs):
+    weight, score = rows["weight"], rows["score"]
+    gap = weight * (score - rows["y"])
+    variance = (weight**2 * score * (1 - score)).groupby(rows["bin"]).sum()
+    if signs:
+        variance = variance * _design_effects(rows, mean["design_effect"], signs)
+    # The mean absolute value of a normal number is its standard deviation times this root.
+    floor = np.sqrt(2 / np.pi) * np.sqrt(variance).sum(skipna=False) / weight.sum()
+    return {
+        "mean_score": np.average(score, weights=weight),
+        "observed_rate": np.average(rows["y"], weights=weight),
+        "difference": gap.sum() / weight.sum(),
+        "calibration_error": gap.groupby(rows["bin"]).sum().abs().sum() / weight.sum(),
+        "noise_floor": floor,
+    }
+
+
+def _design_effects(rows, design_effect, signs):
     """That of each bin, by Kish's formula and the group's intra-cluster correlation."""
-    whole = _mates(rows)
+    whole = _mates(rows, signs)
     correlation = (design_effect - 1) / (whole - 1) if whole > 1 else 0.0
     correlation = np.clip(correlation, 0, 1)
-    return 1 + correlation * (rows.groupby("bin")[["cluster", "weight"]].apply(_mates) - 1)
+    bins = rows.groupby("bin")[[*signs, "weight"]]
+    return 1 + correlation * (bins.apply(_mates, signs) - 1)
 
 
-def _mates(rows):
-    """How many rows a row finds in its cluster, itself among them: Kish's m."""
-    return (rows.groupby("cluster")["weight"].sum() ** 2).sum() / (rows["weight"] ** 2).sum()
+def _mates(rows, signs):
+    """How many rows a row finds in its clusters, itself among them: Kish's m.
+
+    Of several cluster variables it counts those that share any, by inclusion and exclusion.
+    """
+    weight = rows["weight"]
+    pairs = [sign * (weight.groupby(rows[name]).sum() ** 2).sum() for name, sign in signs.items()]
+    return sum(pairs) / (weight**2).sum()
 
 
 def _check_probabilities(y_score, bins):

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.special import expit, logit, stdtrit
 
 from fairmedl_lite import tables
+from fairmedl_lite.checks import FINEST
 
 LEVEL = 0.975  # of the t distribution, for 95 % intervals
 
@@ -28,16 +29,20 @@ class OneWay:
     Args:
         weight: Array of shape `(groups, clusters)`: the sum of the rows' weights.
         total: Array of that shape: the sum of weight times value.
+        size: Float, or array of shape `(groups, 1)`: that of the values. Means that differ by no
+            more than rounding do not differ.
     """
 
-    def __init__(self, weight, total):
+    def __init__(self, weight, total, size=1.0):
         self.weight = weight.sum(axis=1)  # (groups,)
-        self.clusters = (weight > 0).sum(axis=1)
-        self.known = self.clusters > 1
         whole = np.where(self.weight > 0, self.weight, np.nan)[:, None]
+        share = weight / whole  # (groups, clusters)
+        self.clusters = np.where((share == 1).any(axis=1), 1, (weight > 0).sum(axis=1))
+        self.known = self.clusters > 1
         self.mean = total.sum(axis=1) / whole[:, 0]
-        self.share = np.where(self.known[:, None], weight / whole, np.nan)  # (groups, clusters)
+        self.share = np.where(self.known[:, None], share, np.nan)
         apart = (total - weight * self.mean[:, None]) / whole
+        apart = np.where(np.abs(apart) > FINEST * size * share, apart, 0)
         factor = np.sqrt(1 - 1 / np.maximum(self.clusters, 1))[:, None]
         self.moves = factor * apart / (1 - self.share)
         self.covariance = self.moves @ self.moves.T  # (groups, groups)
@@ -77,6 +82,8 @@ class ClusteredMeans:
         weights = np.ones(len(values)) if weights is None else weights
         rows = np.flatnonzero(np.isfinite(values) & (weights > 0))
         sizes, count = weights[rows], groups.max() + 1
+        largest = np.zeros((count, 1))
+        np.maximum.at(largest[:, 0], groups[rows], np.abs(values[rows]))
         self.signs, self.ways = [], []
         for sign, codes in variables:
             shape = count, codes.max() + 1
@@ -86,7 +93,7 @@ class ClusteredMeans:
                 for each in (sizes, sizes * values[rows])
             ]
             self.signs.append(sign)
-            self.ways.append(OneWay(*sums))
+            self.ways.append(OneWay(*sums, largest))
         self.mean = self.ways[0].mean
         self.clusters = np.min([way.clusters for way in self.ways], axis=0)
         self.known = self.clusters > 1
@@ -148,7 +155,9 @@ def check_clusters(clusters):
         ValueError: If a label is missing.
     """
     table = pd.DataFrame(clusters)
-    labels = [tables.check_labels(table[name], "clusters") for name in table]
+    if not table.shape[1]:
+        raise ValueError("clusters must have a column. Received: none. Pass labels, or None.")
+    labels = [tables.check_labels(column, "clusters") for _, column in table.items()]
     codes = pd.DataFrame({number: pd.factorize(each)[0] for number, each in enumerate(labels)})
     signed = []
     for size in range(1, len(labels) + 1):
@@ -206,9 +215,9 @@ def _columns(means, row_variance, place, is_share):
     low, high = interval_of_mean(means.mean[place], se, freedom, is_share=is_share)
     with np.errstate(divide="ignore", invalid="ignore"):
         between = means.between()[place] / row_variance
-    # Values that are all alike tell no design effect: such a group gets the others' mean.
-    alike = means.known[place] & ~(row_variance > 0)
-    typical = np.nanmean(between) if np.isfinite(between).any() else np.nan
+    # Values, or clusters, that are all alike tell no design effect: the others' mean stands for it.
+    alike = means.known[place] & ~np.isfinite(se)
+    typical = np.mean(between[np.isfinite(between)]) if np.isfinite(between).any() else np.nan
     return {
         "se": se,
         "clusters": means.clusters[place],

@@ -11,6 +11,8 @@ from fairmedl_lite.metrics.clustered import ClusteredMeans, check_clusters, inte
 from fairmedl_lite.metrics.groups import relative_weights
 from fairmedl_lite.metrics.rates import number_values, rate_values
 
+COLUMNS = ("attribute", "metric", "group", "other", "difference", "se", "df", "low", "high")
+
 
 def group_differences(
     y_true: ArrayLike,
@@ -40,7 +42,7 @@ def group_differences(
         DataFrame with `attribute`, `metric`, `group`, `other`, `difference` (the first's rate
         minus the other's), `se`, `df`, `low` and `high`: its 95 % interval. One pair of many that
         lies apart says less than its interval does: see `holm`. All but the difference are
-        missing where a group lies in one cluster.
+        missing where a group lies in one cluster. An attribute of one group has no row.
 
     Raises:
         ValueError: As `group_report`.
@@ -66,7 +68,7 @@ def group_differences(
             means = ClusteredMeans(value, codes, variables, weights)
             place = {"attribute": attribute, "metric": metric}
             found += [place | pair for pair in _pairs(means, groups)]
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=COLUMNS)
 
 
 def _pairs(means, groups):

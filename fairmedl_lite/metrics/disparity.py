@@ -30,7 +30,7 @@ def kitagawa_decomposition(
 
     Returns:
         Series with `within`, `between` and their sum `total`: the first group's rate minus the
-        other's, exactly.
+        other's, exactly. All are missing where the rows of a group weigh nothing.
 
     Raises:
         ValueError: If lengths differ, a value is missing, or only one group occurs.
@@ -58,6 +58,8 @@ def kitagawa_decomposition(
     sums = weighted.groupby(["cluster", "first"])[["decision", "weight"]].sum()
     rate = (sums["decision"] / sums["weight"]).unstack()
     share = sums["weight"].unstack(fill_value=0)
+    if share.shape[1] < 2:
+        return pd.Series(dict.fromkeys(("within", "between", "total"), np.nan))
     rate = rate.fillna({True: rate[False], False: rate[True]})  # of a cluster of one group
     share = share / share.sum()
     within = (share.mean(axis=1) * (rate[True] - rate[False])).sum()
@@ -91,7 +93,8 @@ def disparity_split(
 
     Returns:
         DataFrame with `effects` (the name), `attribute`, `group`, and the parts of
-        `kitagawa_decomposition`: the group's rate minus that of all others.
+        `kitagawa_decomposition`: the group's rate minus that of all others, missing where either
+        weighs nothing.
 
     Raises:
         ValueError: If the rate is not in (0, 1), an attribute has a single group, lengths differ

@@ -9,6 +9,7 @@ from fairmedl_lite import checks, tables
 from fairmedl_lite.metrics.clustered import add_clusters
 
 JOINT = " / "
+COLUMNS = ("attribute", "metric", "group", "rate", "cases")
 INDEPENDENT = "Rows are taken as independent. Of rows that come in clusters, pass clusters=."
 
 
@@ -59,8 +60,9 @@ def relative_weights(sample_weight):
     """Weights with a mean of 1, for figures of which their scale is no part; `None` stays."""
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype="float64")
-    return checks.check_weights(weights / max(np.abs(weights).mean(), np.finfo(float).tiny))
+    weights = checks.as_weights(sample_weight)
+    size = np.abs(weights[np.isfinite(weights)]).sum() / len(weights)
+    return checks.check_weights(weights / max(size, np.finfo(float).tiny))
 
 
 def group_means(values, sensitive_features, sample_weight=None, clusters=None):
@@ -108,7 +110,9 @@ def _weighted_means(values, groups, sample_weight):
     weights = weights.where(weights > 0)
     total, squares = (part.groupby(groups).sum() for part in (weights, weights**2))
     rate = (weights * values).groupby(groups).sum() / total
-    apart = weights * (values - rate.reindex(groups.to_numpy()).set_axis(values.index))
+    apart = values - rate.reindex(groups.to_numpy()).set_axis(values.index)
+    size = values.abs().groupby(groups).transform("max")
+    apart = weights * apart.where(apart.abs() > checks.FINEST * size, 0)
     cases = weights.groupby(groups).count()
     more = (cases / (cases - 1)).where(cases > 1)
     se = (more * (apart**2).groupby(groups).sum()) ** 0.5 / total
@@ -122,8 +126,15 @@ def by_metric(report):
         report: What `group_report` or `regression_group_report` returned.
 
     Raises:
-        ValueError: If a group occurs twice, as where reports of several models were joined.
+        ValueError: If it is no such report, or a group occurs twice, as where reports of several
+            models were joined.
     """
+    lacking = [name for name in COLUMNS if name not in report]
+    if lacking or report.empty:
+        raise ValueError(
+            "A report must have rows, and what group_report returns. Received: "
+            f"{len(report)} rows, without {lacking}. Pass what it returned, or some of its rows."
+        )
     twice = report.duplicated(["attribute", "metric", "group"]).sum()
     if twice:
         raise ValueError(

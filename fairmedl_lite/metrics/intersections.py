@@ -14,10 +14,12 @@ from fairmedl_lite.metrics.random_models import (
     RandomValues,
     likeliest_sd,
 )
-from fairmedl_lite.metrics.spread import are_shares
+from fairmedl_lite.metrics.spread import are_shares, row_variance
 
 LATENT_VARIANCE = np.pi**2 / 3  # of a row's logit: the standard logistic distribution's
 DRAWS, ENDS = 2000, (0.025, 0.975)
+EFFECTS = ("metric", "group", "cases", "rate", "additive", "shrunken", "effect", "sd")
+EFFECTS += ("low", "high", "deviates")
 
 
 def intersectional_spread(
@@ -47,13 +49,14 @@ def intersectional_spread(
     Returns:
         DataFrame with `metric` and
         - `sd_null`, `sd_additive`: of the random effect, in logits or in the metric's units, with
-          `sd_additive_low` and `sd_additive_high`, the 95 % interval by profile likelihood;
+          `sd_additive_low` and `sd_additive_high`, its 95 % interval at flat priors: it never
+          holds 0, and where `sd_additive` is 0 it lies above;
         - `vpc_null`, `vpc_additive`: the variance partition coefficient, the share of the strata
           in the variance of single cases; of a share on the scale of the logit, where a case has
           a variance of pi^2 / 3;
         - `pcv`: the proportional change in variance, 1 - sd_additive^2 / sd_null^2. At 1 the main
-          effects say everything. `pcv_low` and `pcv_high` are its 95 % interval, from draws of the
-          additive model's parameters at flat priors, as if by MCMC;
+          effects say everything. `pcv_low` and `pcv_high` are its 95 % interval, as that of the sd
+          from draws of the additive model's parameters at flat priors, as if by MCMC;
         - `strata` with a case, and `empty` ones without.
         The numbers are missing where there are no more strata with cases than main effects, or
         where the data do not know an sd, as in `random_effect_spread`.
@@ -106,7 +109,7 @@ def intersectional_effects(report: pd.DataFrame, sensitive_features: pd.DataFram
         A stratum without cases has 0 `cases`, and all else is missing.
 
     Raises:
-        ValueError: As `intersectional_spread`.
+        ValueError: As `intersectional_spread`, or if an attribute has the name of such a column.
 
     Example:
         >>> people = pd.DataFrame([(a, s, r) for a in "xyz" for s in "fm" for r in "kl"])
@@ -120,6 +123,7 @@ def intersectional_effects(report: pd.DataFrame, sensitive_features: pd.DataFram
         5   y   f    l      0.41   -0.43
     """
     crossing, parts = _crossing(sensitive_features), []
+    _refuse_names(crossing)
     for metric, part in _by_metric(report, crossing):
         known = part[_is_known(part)]
         observed = part.set_index("group")[["cases", "rate"]]
@@ -131,6 +135,15 @@ def intersectional_effects(report: pd.DataFrame, sensitive_features: pd.DataFram
     return pd.concat(parts, ignore_index=True)
 
 
+def _refuse_names(crossing):
+    taken = [name for name in crossing if name in EFFECTS]
+    if taken:
+        raise ValueError(
+            f"Attributes must not be named as what stands beside them, {list(EFFECTS)}. Received: "
+            f"{taken}. Rename them: .rename(columns=...)."
+        )
+
+
 def _crossing(sensitive_features):
     """A row for each stratum, with a column for each attribute, by the name of `intersections`."""
     levels, _ = tables.check_groups(sensitive_features)
@@ -140,6 +153,7 @@ def _crossing(sensitive_features):
 
 def _by_metric(report, crossing):
     """Pairs of a metric and its part of the report."""
+    parts = [(metric, part) for (_, metric), part in by_metric(report)]
     strange = sorted(set(report["group"]) - set(crossing.index), key=str)
     if strange:
         raise ValueError(
@@ -147,7 +161,7 @@ def _by_metric(report, crossing):
             f"{strange[:3]}. Pass sensitive_features=intersections(...) of the same attributes to "
             "the report."
         )
-    return [(metric, part) for (_, metric), part in by_metric(report)]
+    return parts
 
 
 def _is_known(report):
@@ -164,9 +178,10 @@ def _main_effects(crossing):
 
 def _pooled(report):
     """The report with standard errors of one residual variance, and this variance."""
-    row_variance = report["se"] ** 2 / report.get("design_effect", 1.0) * report["cases"]
-    freedom = (report["cases"] - 1).where(row_variance.notna(), 0)
-    residual = (row_variance.fillna(0) * freedom).sum() / freedom.sum()
+    variance = row_variance(report) * report["cases"]
+    freedom = (report["cases"] - 1).where(variance.notna(), 0)
+    total = freedom.sum()
+    residual = (variance.fillna(0) * freedom).sum() / total if total > 0 else np.nan
     report = report.assign(se=np.sqrt(residual / report["cases"]))
     return report.assign(design_effect=1.0) if "design_effect" in report else report, residual
 

@@ -35,7 +35,8 @@ def performance_report(
 
     Returns:
         Series with `auroc`, `accuracy` and `balanced_accuracy`: the mean of the true positive
-        and the true negative rate. Each lies in [0, 1], and 1 is best.
+        and the true negative rate. Each lies in [0, 1], and 1 is best. With rows of one class
+        alone, the other absent or of no weight, the first and the last are missing.
 
     Example:
         >>> performance_report([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], threshold=0.5).to_dict()
@@ -44,13 +45,17 @@ def performance_report(
     weights = {"sample_weight": relative_weights(sample_weight)}
     y_true, y_score = check_scores(y_true, y_score, sample_weight=sample_weight)
     predicted = decide(y_score, threshold)
-    return pd.Series(
-        {
-            "auroc": roc_auc_score(y_true, y_score, **weights),
-            "accuracy": accuracy_score(y_true, predicted, **weights),
-            "balanced_accuracy": balanced_accuracy_score(y_true, predicted, **weights),
-        }
-    )
+    report = {"auroc": np.nan, "accuracy": accuracy_score(y_true, predicted, **weights)}
+    report["balanced_accuracy"] = np.nan
+    if len(np.unique(_weighing(y_true, sample_weight))) == 2:
+        report["auroc"] = roc_auc_score(y_true, y_score, **weights)
+        report["balanced_accuracy"] = balanced_accuracy_score(y_true, predicted, **weights)
+    return pd.Series(report)
+
+
+def _weighing(values, sample_weight):
+    """The values of rows that weigh more than zero."""
+    return values if sample_weight is None else values[np.asarray(sample_weight) > 0]
 
 
 def youden_threshold(
@@ -67,7 +72,7 @@ def youden_threshold(
         Float, one of the scores.
 
     Raises:
-        ValueError: If `y_true` has one class only, or the scores cannot be judged.
+        ValueError: If rows of one class only have weight, or the scores cannot be judged.
 
     Example:
         >>> youden_threshold([0, 0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.9])
@@ -75,9 +80,11 @@ def youden_threshold(
     """
     weights = {"sample_weight": relative_weights(sample_weight)}
     y_true, y_score = check_scores(y_true, y_score, sample_weight=sample_weight)
-    if len(np.unique(y_true)) < 2:
+    classes = np.unique(_weighing(y_true, sample_weight))
+    if len(classes) < 2:
         raise ValueError(
-            f"y_true must have both classes. Received: only {y_true[0]}. Take more validation rows."
+            f"y_true must have both classes. Received: only {classes[0]}, of the rows that weigh "
+            "more than zero. Take more validation rows."
         )
     fpr, tpr, thresholds = roc_curve(y_true, y_score, drop_intermediate=False, **weights)
     return float(thresholds[1:][np.argmax((tpr - fpr)[1:])])
@@ -95,7 +102,7 @@ def regression_report(
 
     Returns:
         Series with `mse` (in squared units, 0 is best) and `r2` (1 is best; missing if `y_true`
-        does not vary).
+        does not vary over the rows that have weight).
 
     Raises:
         ValueError: If lengths differ, or a value is missing or infinite.
@@ -106,7 +113,8 @@ def regression_report(
     """
     weights = {"sample_weight": relative_weights(sample_weight)}
     y_true, y_pred = check_pair(y_true, y_pred, sample_weight=sample_weight)
-    r2 = r2_score(y_true, y_pred, **weights) if np.ptp(y_true) > 0 else np.nan
+    varies = np.ptp(_weighing(y_true, sample_weight)) > 0
+    r2 = r2_score(y_true, y_pred, **weights) if varies else np.nan
     return pd.Series({"mse": mean_squared_error(y_true, y_pred, **weights), "r2": r2})
 
 

@@ -37,8 +37,8 @@ def random_effect_spread(report: pd.DataFrame) -> pd.DataFrame:
         - `typical_rate`: that of a group whose effect is zero;
         - `groups`: those with a case (of a continuous metric: with two).
         The numbers are missing with fewer than two such groups, where no case or every case is
-        positive, and where the values of a continuous metric do not vary within a group: such data
-        do not know the sd.
+        positive, where no group has more than one case, and where the values of a continuous
+        metric do not vary within a group: such data do not know the sd.
 
     Raises:
         ValueError: If a group occurs twice, as where reports of several models were joined.
@@ -72,8 +72,8 @@ def random_effect_rates(report: pd.DataFrame) -> pd.DataFrame:
         The report with `shrunken`, the posterior mean of the group's rate by the model of
         `random_effect_spread`, and its 95 % interval from `low` to `high`. The interval takes the
         model's mean and sd as known, and so is too narrow where groups are few; at an sd of 0 all
-        groups have one rate. A group without a case gets what a new group would. All three are
-        missing where the sd is.
+        groups have one rate. A group without a case, or of a report with clusters one that lies
+        in a single cluster, gets what a new group would. All three are missing where the sd is.
 
     Raises:
         ValueError: As `random_effect_spread`.

@@ -127,6 +127,7 @@ class RandomLogits:
         self.groups = int(np.sum(self.cases > 0))
         self.design = np.ones((len(report), 1)) if design is None else design
         some = 0 < self.hits.sum() < self.cases.sum()
+        some = some and self.cases.max() > 1  # of single cases any sd is as likely
         self.known = self.groups > self.design.shape[1] and some
         # The logit of a group by itself, and its variance; a half more keeps both finite.
         more, less = self.hits + 0.5, self.cases - self.hits + 0.5

@@ -43,7 +43,8 @@ def group_report(
         - `design_effect_between`: the same of what tells the group from the others, without what
           shared clusters move all of them by (the quasi-variances of Firth and de Menezes 2004).
         A group that lies in one cluster has none of these, for nothing tells what it varies by;
-        nor has one whose cases are all alike, but it gets the others' mean of the last.
+        nor has one whose cases, or whose clusters' rates, are all alike, but it gets the others'
+        mean of the last.
         Without clusters, the report's `attrs["note"]` says that rows are taken as independent.
 
     Raises:

@@ -82,10 +82,16 @@ def sampling_variance(rates):
     if are_shares(rates):
         pooled = np.average(rates["rate"], weights=rates["cases"])
         return pooled * (1 - pooled) / rates["cases"] * effect
-    if not clustered:
+    noise = row_variance(rates)
+    return (noise * effect).where(noise != 0, 0.0)
+
+
+def row_variance(rates):
+    """Squared standard errors, were rows independent: 0 for a group whose values are alike."""
+    if "design_effect" not in rates:
         return rates["se"] ** 2
-    alike = rates["design_effect"].isna() & (rates["clusters"] > 1)  # values without variance
-    return (rates["se"] ** 2 / rates["design_effect"] * effect).mask(alike, 0.0)
+    alike = rates["design_effect"].isna() & (rates["clusters"] > 1)
+    return (rates["se"] ** 2 / rates["design_effect"]).mask(alike, 0.0)
 
 
 def _harm(metric, rate):

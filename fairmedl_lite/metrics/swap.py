@@ -68,7 +68,7 @@ def attribute_swap(
     groups = X[column] if groups is None else groups
     change = _change(model, X, groups, values, swapped, predict)
     reads = bool(change.any())
-    mean = _mean(change, predict.get("clusters"), sample_weight)
+    mean = _mean(X, change, predict.get("clusters"), sample_weight)
     return pd.Series({"change": mean.pop("change"), "rows": len(X), "reads_column": reads, **mean})
 
 
@@ -117,13 +117,13 @@ def counterfactual_change(
                 f"{table.shape} for {group!r}, X has {X.shape}. Take the same rows of each."
             )
     change = _change(model, X, groups, counterfactuals, counterfactuals.get, predict)
-    mean = _mean(change, predict.get("clusters"), sample_weight)
+    mean = _mean(X, change, predict.get("clusters"), sample_weight)
     return pd.Series({"change": mean.pop("change"), "rows": len(X), **mean})
 
 
-def _mean(change, clusters, sample_weight):
+def _mean(X, change, clusters, sample_weight):
     """The mean change, and what it varies by where clusters are known."""
-    tables.check_rows(X=change, sample_weight=sample_weight)
+    tables.check_rows(X=X, clusters=clusters, sample_weight=sample_weight)
     weights = relative_weights(sample_weight)
     mean = {"change": np.average(change, weights=weights)}
     if clusters is None:

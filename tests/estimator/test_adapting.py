@@ -302,3 +302,23 @@ def test_a_model_without_random_effects_is_refused(cases):
     model.fit(*line.rows(line.known))
     with pytest.raises(ValueError, match="adapt needs random effects"):
         line.adapt(model=model)
+
+
+def test_adapt_without_clusters_is_refused(cases):
+    line = cases["line"]
+    with pytest.raises(ValueError, match="Received: clusters=None. Pass clusters="):
+        line.model.adapt(*line.rows(line.new), clusters=None)
+    one = line.model.adapt(*line.rows(line.new), clusters=["another"] * len(line.new))
+    assert "Adapted: 1 cluster came after the fit. It changed nothing else." in one.summary()
+
+
+def test_a_new_cluster_without_a_mean_is_refused(cases):
+    table = cases["line"].table.head(2000)
+    model = FairMEDLRegressor(**LINEAR, random_effects="intercept", within_between=["x"])
+    case = Case(model, table, ["x"], "school", table["school"].isin(["s00", "s01"]))
+    rows = case.new.assign(x=case.new["x"].where(case.new["school"] == "s00"))
+    with (
+        pytest.warns(UserWarning, match="miss 'x'"),
+        pytest.raises(ValueError, match="a row with a number.*Received: 1 without, such as 's01'"),
+    ):
+        case.adapt(rows)

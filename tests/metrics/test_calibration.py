@@ -105,7 +105,8 @@ def test_rows_of_no_weight_are_left_out():
     weights = np.array([1, 1, 1, 1, 0, 0])
     report = group_calibration_report(Y, SCORE, sensitive_features=SEX, sample_weight=weights)
     without = group_calibration_report(Y[:4], SCORE[:4], sensitive_features=SEX[:4])
-    pd.testing.assert_frame_equal(report, without, check_dtype=False)
+    pd.testing.assert_frame_equal(report[:1], without, check_dtype=False)
+    assert report.loc[1, ["group", "cases"]].tolist() == ["m", 0]
 
 
 def draw_calibrated(rows=600, seed=0):

@@ -215,3 +215,23 @@ def test_a_report_of_other_groups_is_refused():
         ValueError, match="must be intersections, such as 'u / k'. Received: .*'u /"
     ):
         intersectional_spread(report, PEOPLE[["age", "race"]])
+
+
+@pytest.mark.parametrize("name", ["group", "rate", "sd"])
+def test_an_attribute_named_as_a_column_of_the_result_is_refused(name):
+    people = PEOPLE.rename(columns={"sex": name})
+    report = counted(np.full(24, 5), np.full(24, 9), people)
+    assert intersectional_spread(report, people)["strata"].item() == 24
+    with pytest.raises(ValueError, match=f"Attributes must not .* Received: .*{name}.*. Rename"):
+        intersectional_effects(report, people)
+
+
+def test_strata_of_one_case_know_no_sd(recwarn):
+    single = counted(np.arange(24) % 2, np.ones(24, int))
+    report = regression_group_report(
+        np.arange(24.0), np.zeros(24), sensitive_features=intersections(PEOPLE)
+    )
+    for found in (intersectional_spread(single, PEOPLE), intersectional_spread(report, PEOPLE)):
+        assert found[["sd_null", "sd_additive", "pcv"]].isna().all(axis=None)
+        assert (found["strata"] == 24).all()
+    assert not [each for each in recwarn.list if each.category is RuntimeWarning]

@@ -189,6 +189,7 @@ def test_intervals_hold_the_truth_too_seldom_with_few_groups(cases, least, most)
         ([0, 0], [0, 0], 0),
         ([0, 0, 0], [9, 30, 5], 3),
         ([9, 30, 5], [9, 30, 5], 3),
+        ([0, 1, 1], [1, 1, 1], 3),  # of single cases any sd is as likely
     ],
 )
 def test_what_does_not_know_the_sd_is_missing(hits, cases, groups):
@@ -284,3 +285,12 @@ def test_joined_reports_of_two_models_are_refused(report_of):
     one, other = counts([3, 9], [20, 30]), counts([5, 6], [20, 30])
     with pytest.raises(ValueError, match="one row for each.*Received: 2 that repeat one. Pass"):
         report_of(pd.concat([one.assign(model="a"), other.assign(model="b")]))
+
+
+@pytest.mark.parametrize("report_of", [spread_report, random_effect_spread, random_effect_rates])
+def test_what_is_no_report_is_refused(report_of):
+    report = counts([3, 9], [20, 30])
+    with pytest.raises(ValueError, match="Received: 1 rows, without .'group', 'rate', 'cases'.. P"):
+        report_of(spread_report(report))
+    with pytest.raises(ValueError, match="must have rows.*Received: 0 rows"):
+        report_of(report[report["metric"] == "none"])
