@@ -135,8 +135,8 @@ def _mean(X, change, clusters, sample_weight):
 
 def _change(model, X, groups, names, in_group, predict):
     """Mean absolute change of each row over the groups it is not in."""
-    groups = np.asarray(groups)
     tables.check_rows(X=X, groups=groups)
+    groups = np.asarray(groups)
     _check_names(groups, names)
     worlds = [X, *map(in_group, names)]  # predicted in one call: each has its own overhead
     repeated = {name: _repeated(value, len(X), len(worlds)) for name, value in predict.items()}

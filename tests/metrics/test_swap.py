@@ -204,14 +204,16 @@ def test_weights_of_a_swap_are_rows_as_often():
     assert "se" not in weighted
 
 
-def test_clusters_and_weights_of_other_rows_than_x_are_refused():
+def test_clusters_weights_and_groups_of_other_rows_than_x_are_refused():
     class Model:
         def predict(self, X, clusters=None):
             return X["age"].to_numpy(float) * (X["sex"] == "m")
 
     with pytest.raises(ValueError, match="one value for each row"):
         attribute_swap(Model(), ROWS, "sex", ["f", "m"], clusters=[0])
-    turned = pd.Series(1.0, index=ROWS.index[::-1] + 5)
+    rows = ROWS.set_axis(ROWS.index + 5)
+    turned = pd.Series(1.0, index=rows.index[::-1])
     with pytest.raises(ValueError, match="X and sample_weight must have one index"):
-        rows = ROWS.set_axis(ROWS.index + 5)
         attribute_swap(Model(), rows, "sex", ["f", "m"], sample_weight=turned)
+    with pytest.raises(ValueError, match="X and groups must have one index"):
+        attribute_swap(Model(), rows, "age", BANDS, groups=rows["band"][::-1])
