@@ -24,8 +24,8 @@ FOLDER = ROOT / "build" / "class_of_thirty"
 WRONG = 18
 HARM = {
     "loop": "while True:\n    pass",
-    "stubborn loop": "while True:\n    try:\n        while True:\n            pass\n"
-    "    except KeyboardInterrupt:\n        pass",
+    "stubborn loop": "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    "while True:\n    pass",
     "hog": "block = []\nwhile True:\n    block.append(bytearray(b'x') * 10**8)",
     "ends the kernel": "import os\nos._exit(0)",
     "syntax": "def missed(sick, warned groups):",

@@ -334,7 +334,8 @@ def test_a_process_past_its_limits_is_ended(code, limits, reason):
 
 
 def test_a_loop_that_cannot_be_interrupted_is_ended_and_names_the_reason(tmp_path):
-    stubborn = "while True:\n    try:\n        while True: int()\n    except BaseException: pass"
+    # A loop that catches the interruption lets it through, one time in fifteen.
+    stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
     notebook = new_notebook(cells=[new_code_cell(stubborn)])
     execute = execution.Stopping(timeout=None, patience=Patience(cpu=3))
     with pytest.raises(DeadKernelError, match="it used more than 3 CPU seconds"):
