@@ -68,7 +68,8 @@ class ClusterAdversary(keras.layers.Layer):
     def _cross_entropy(self, hidden, head, labels):
         if isinstance(head, keras.layers.Dense):
             scores = self.speed * head(hidden)
-            return keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True)
+            own = scores * ops.one_hot(labels, scores.shape[1], dtype=scores.dtype)
+            return ops.logsumexp(scores, axis=1) - ops.sum(own, axis=1)
         # The sum over all clusters but the row's own is estimated from some of them.
         drawn = keras.random.randint((NEGATIVES,), 0, head.input_dim, seed=self.seed_generator)
         table = self.speed * head(ops.concatenate([drawn, labels]))  # (negatives + batch, 33)

@@ -110,13 +110,14 @@ class FairnessAdversary(Debiasing):
         outcome: Tensor of shape `(batch, 1)`.
 
     Output shape:
-        `(readers, batch, attributes, most groups)`: log probabilities; an attribute with fewer
-        groups has very negative ones in the columns beyond.
+        `(readers, attributes, most groups, batch)`: log probabilities; an attribute with fewer
+        groups has very negative ones in the rows beyond. The batch comes last: a processor adds
+        up neighbours, and there are more rows than groups.
 
     Example:
         >>> adversary = FairnessAdversary(group_counts=(2, 3), seed=0)
         >>> tuple(adversary(np.zeros((1, 4, 1)), np.ones((4, 1))).shape)
-        (1, 4, 2, 3)
+        (1, 2, 3, 4)
     """
 
     def __init__(self, group_counts, units=32, **kwargs):
@@ -124,8 +125,8 @@ class FairnessAdversary(Debiasing):
         self.units = units
         self.reversal = GradientReversal(self.weight, dtype=self.dtype_policy)
         attributes, _, most = self.shape
-        absent = np.arange(most) >= np.array(self.group_counts)[:, None]
-        self.absent = np.where(absent, -1e9, 0.0).astype("float32")  # (attributes, most groups)
+        absent = np.arange(most)[:, None] >= np.array(self.group_counts)[:, None, None]
+        self.absent = np.where(absent, -1e9, 0.0).astype("float32")  # (attributes, most groups, 1)
 
     def build(self, predictions_shape=None, outcome_shape=None):
         super().build()
@@ -136,8 +137,8 @@ class FairnessAdversary(Debiasing):
         normal, seeds = keras.initializers.RandomNormal, self._seeds(name)
         starts = [normal(stddev=inputs**-0.5, seed=seed)((inputs, units)) for seed in seeds]
         return self.add_weight(
-            shape=(len(starts), inputs, units),
-            initializer=lambda shape, dtype: ops.stack(starts),
+            shape=(len(starts), units, inputs),
+            initializer=lambda shape, dtype: ops.transpose(ops.stack(starts), (0, 2, 1)),
             name=f"{name}_kernel",
         )
 
@@ -145,14 +146,14 @@ class FairnessAdversary(Debiasing):
         return [part_seed(self.seed, f"{reader} {name}") for reader in self.readers]
 
     def call(self, predictions, outcome):
-        decision = self.decision(self.reversal(predictions))
-        outcome = ops.broadcast_to(outcome, ops.shape(decision))
+        decision = self.decision(self.reversal(predictions[..., 0]))  # (readers, batch)
+        outcome = ops.broadcast_to(outcome[:, 0], ops.shape(decision))
         one = ops.ones_like(decision)
-        reading = ops.concatenate([one, decision, outcome, decision * outcome], axis=-1)
-        hidden = ops.relu(ops.matmul(reading, self.hidden_kernel))
-        scores = ops.matmul(hidden, self.head_kernel)
-        scores = ops.reshape(scores, (len(self.readers), -1, *self.absent.shape))
-        return ops.log_softmax(scores + self.absent)
+        reading = ops.stack([one, decision, outcome, decision * outcome], axis=1)
+        hidden = ops.relu(ops.matmul(self.hidden_kernel, reading))  # (readers, units, batch)
+        scores = ops.matmul(self.head_kernel, hidden)
+        scores = ops.reshape(scores, (len(self.readers), *self.absent.shape[:2], -1)) + self.absent
+        return scores - ops.logsumexp(scores, axis=2, keepdims=True)
 
     def loss(self, predictions, outcome, cells, row_weights):
         """Cross-entropy of each adversary, a mean over attributes: `(readers,)`.
@@ -163,11 +164,16 @@ class FairnessAdversary(Debiasing):
             cells: Integer tensor of shape `(batch, attributes)`: level x most groups + group.
             row_weights: Tensor of shape `(batch,)`, with a mean of 1 over all rows.
         """
-        of_row = self.cell_weights() / ops.maximum(self.cell_shares, EPSILON)
+        attributes, levels, most = self.shape
+        of_cell = self.cell_weights() / ops.maximum(self.cell_shares, EPSILON)
         of_attribute = attribute_weights(self.group_counts) * self.attribute_weights
-        of_row = of_row * of_attribute[:, None, None].astype("float32")
-        targets = ops.sum(self.members(cells) * of_row, axis=2) * row_weights[:, None, None]
-        losses = ops.sum(targets * self(predictions, outcome), axis=(2, 3))
+        of_cell = of_cell * of_attribute[:, None, None].astype("float32")
+        cells = ops.transpose(cells)  # (attributes, batch)
+        first = levels * most * np.arange(attributes, dtype="int32")[:, None]
+        of_row = ops.take(ops.reshape(of_cell, (-1,)), cells + first) * row_weights
+        groups = ops.one_hot(cells % most, most, axis=1)  # (attributes, most groups, batch)
+        targets = groups * of_row[:, None]
+        losses = ops.sum(targets * self(predictions, outcome), axis=(1, 2))
         return -ops.mean(losses, axis=1) / len(self.group_counts)
 
 

@@ -35,7 +35,11 @@ class GradientReversal(keras.layers.Layer):
         self.weight = float(weight)
 
     def call(self, inputs):
-        return ops.stop_gradient((1 + self.weight) * inputs) - self.weight * inputs
+        @ops.custom_gradient
+        def reverse(inputs):
+            return inputs, lambda gradient: -self.weight * gradient
+
+        return reverse(inputs)
 
     def compute_output_shape(self, input_shape):
         return input_shape

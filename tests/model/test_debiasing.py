@@ -91,8 +91,8 @@ def adversary_by_hand(layer, batch, levels):
     for reader, decision in enumerate(decisions(predictions, levels)):
         y = outcome[:, 0]
         hidden = np.column_stack([np.ones(len(y)), decision, y, decision * y])
-        hidden = np.maximum(hidden @ np.asarray(layer.hidden_kernel)[reader], 0)
-        scores = (hidden @ np.asarray(layer.head_kernel)[reader]).reshape(-1, 2, max(GROUPS))
+        hidden = np.maximum(hidden @ np.asarray(layer.hidden_kernel)[reader].T, 0)
+        scores = (hidden @ np.asarray(layer.head_kernel)[reader].T).reshape(-1, 2, max(GROUPS))
         loss = 0.0
         for attribute, _, group, weight, rows in each_cell(batch, levels):
             log_p = log_softmax(scores[:, attribute, : GROUPS[attribute]], axis=1)[:, group]
@@ -249,9 +249,9 @@ def read(adversary, logits, outcome=None):
 
 def test_fairness_adversary_speaks_of_real_groups_only(adversary, logits):
     p = np.exp(read(adversary, logits))
-    assert p.shape == (2, ROWS, 2, 3)
-    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-5)
-    assert not p[:, :, 0, 2].any() and (p[:, :, 1] > 0).all()
+    assert p.shape == (2, 2, 3, ROWS)
+    np.testing.assert_allclose(p.sum(axis=2), 1, rtol=1e-5)
+    assert not p[:, 0, 2].any() and (p[:, 1] > 0).all()
 
 
 def test_fairness_adversaries_share_nothing(adversary, logits):

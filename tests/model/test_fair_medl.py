@@ -165,8 +165,8 @@ def fairness_by_hand(model, number, value, outcome, cells):
     else:
         decision = np.tanh(value)
     hidden = np.column_stack([np.ones(ROWS), decision, outcome, decision * outcome])
-    hidden = hidden @ array(adversary.hidden_kernel)[number]
-    scores = np.maximum(hidden, 0) @ array(adversary.head_kernel)[number]
+    hidden = hidden @ array(adversary.hidden_kernel)[number].T
+    scores = np.maximum(hidden, 0) @ array(adversary.head_kernel)[number].T
     scores = scores.reshape(ROWS, len(GROUPS), max(GROUPS))
     total = 0
     for attribute, count in enumerate(GROUPS):
