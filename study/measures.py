@@ -18,6 +18,7 @@ from fairmedl_lite import (
 from fairmedl_lite.evaluation import figures
 from fairmedl_lite.evaluation.figures import Measured
 from fairmedl_lite.metrics.disparity import disparity_split
+from fairmedl_lite.metrics.groups import COLUMNS
 from fairmedl_lite.metrics.spread import MIN_CASES
 
 POSITIVE_RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -79,15 +80,15 @@ def of_decisions(rows, decision):
     report = performance_report(rows.y, decision, threshold=0.5).drop("auroc")
     report["positive_rate"] = decision.mean()
     options = {"sensitive_features": rows.sensitive, "threshold": 0.5}
-    rates = group_report(rows.y, decision, **options)
+    rates = group_report(rows.y, decision, **options, clusters=rows.clusters)
     found = [Measured(*figure) for figure in report.items()]
     for row in rates[rates["cases"] >= MIN_CASES].itertuples():
         found.append(Measured(row.metric, row.rate, attribute=row.attribute, group=row.group))
-    for row in spread_report(rates).to_dict("records"):
+    independent = rates[list(COLUMNS)]
+    for row in spread_report(independent).to_dict("records"):
         for name, column in SPREADS.items():
             metric = f"{row['metric']}_{name}"
             found.append(Measured(metric, row[column], attribute=row["attribute"]))
-    rates = group_report(rows.y, decision, **options, clusters=rows.clusters)
     return found + by_clusters(rates[rates["metric"] == "tpr"])
 
 

@@ -44,26 +44,22 @@ def kitagawa_decomposition(
     """
     parts = {"decision": decision, "clusters": clusters, "is_first": is_first}
     tables.check_rows(**parts, sample_weight=sample_weight)
-    weight = 1.0 if sample_weight is None else relative_weights(sample_weight)
-    table = pd.DataFrame(
-        {
-            "decision": checks.check_values(decision, "decision"),
-            "cluster": tables.check_labels(clusters, "clusters"),
-            "first": _check_flags(is_first),
-            "weight": weight,
-        }
+    weight = np.ones(len(is_first)) if sample_weight is None else relative_weights(sample_weight)
+    decision = checks.check_values(decision, "decision")
+    codes = pd.factorize(tables.check_labels(clusters, "clusters"))[0]
+    cell = 2 * codes + _check_flags(is_first)
+    size, total = (
+        np.bincount(cell, each, 2 * (codes.max() + 1)).reshape(-1, 2)  # (clusters, groups)
+        for each in (weight, weight * decision)
     )
-    table = table[table["weight"] > 0]
-    weighted = table.assign(decision=table["decision"] * table["weight"])
-    sums = weighted.groupby(["cluster", "first"])[["decision", "weight"]].sum()
-    rate = (sums["decision"] / sums["weight"]).unstack()
-    share = sums["weight"].unstack(fill_value=0)
-    if share.shape[1] < 2:
+    seen = size.any(axis=1)
+    if not size.any(axis=0).all():
         return pd.Series(dict.fromkeys(("within", "between", "total"), np.nan))
-    rate = rate.fillna({True: rate[False], False: rate[True]})  # of a cluster of one group
-    share = share / share.sum()
-    within = (share.mean(axis=1) * (rate[True] - rate[False])).sum()
-    between = ((share[True] - share[False]) * rate.mean(axis=1)).sum()
+    share = size[seen] / size.sum(axis=0)
+    rate = np.divide(total, size, out=np.full(size.shape, np.nan), where=size > 0)[seen]
+    rate = np.where(np.isnan(rate), rate[:, ::-1], rate)  # of a cluster of one group
+    within = share.mean(axis=1) @ (rate[:, 1] - rate[:, 0])
+    between = (share[:, 1] - share[:, 0]) @ rate.mean(axis=1)
     return pd.Series({"within": within, "between": between, "total": within + between})
 
 
