@@ -72,10 +72,9 @@ class ClusterAdversary(keras.layers.Layer):
             return ops.logsumexp(scores, axis=1) - ops.sum(own, axis=1)
         # The sum over all clusters but the row's own is estimated from some of them.
         drawn = keras.random.randint((NEGATIVES,), 0, head.input_dim, seed=self.seed_generator)
-        table = self.speed * head(ops.concatenate([drawn, labels]))  # (negatives + batch, 33)
-        hidden = ops.concatenate([hidden, ops.ones_like(hidden[:, :1])], axis=1)
-        scores = hidden @ ops.transpose(table[:NEGATIVES])  # (batch, negatives)
+        hidden = ops.concatenate([hidden, ops.ones_like(hidden[:, :1])], axis=1)  # (batch, 33)
+        scores = hidden @ ops.transpose(self.speed * head(drawn))  # (batch, negatives)
         scores = ops.where(drawn == labels[:, None], -1e9, scores)
-        own = ops.sum(hidden * table[NEGATIVES:], axis=1)
+        own = ops.sum(hidden * (self.speed * head(labels)), axis=1)
         others = ops.logsumexp(scores, axis=1) + math.log(head.input_dim / NEGATIVES)
         return ops.softplus(others - own)

@@ -93,10 +93,14 @@ class RandomEffects(keras.layers.Layer):
         At the likelihood's maximum it is zero. Stochastic steps would not find it: an intercept
         that rises while all effects fall changes the KL alone.
         """
-        return SPEED * (self._mean - self._centre())
+        return self._centred(self._mean)
+
+    def _centred(self, mean):
+        return SPEED * (mean - self._centre())
 
     def _centre(self):
-        return ops.mean(self._mean[: self.num_clusters], axis=0)
+        mean = self._mean[: self.num_clusters] if self.added else self._mean
+        return ops.mean(mean, axis=0)
 
     @property
     def posterior_log_scale(self):
@@ -120,7 +124,7 @@ class RandomEffects(keras.layers.Layer):
 
     def call(self, features, clusters, training=False):
         design = self._scaled_design(features)  # (batch, effects)
-        effects = _of_rows(self.posterior_mean, clusters)
+        effects = _of_rows(self._mean, clusters, self._centred)
         output = ops.sum(design * effects, axis=-1, keepdims=True)
         if not training:
             return output
@@ -132,17 +136,17 @@ class RandomEffects(keras.layers.Layer):
         return self._deviation(self._scaled_design(features), clusters)
 
     def _deviation(self, design, clusters):
-        parts = design * _of_rows(ops.exp(self.posterior_log_scale), clusters)
+        parts = design * _of_rows(self._log_scale, clusters, lambda rows: ops.exp(SPEED * rows))
         if self.full:
-            lower = _of_rows(self.posterior_lower, clusters)
+            lower = _of_rows(self._lower, clusters, lambda rows: SPEED * _strictly_lower(rows))
             parts = parts + ops.squeeze(ops.matmul(design[:, None], lower), axis=1)
         variance = ops.sum(ops.square(parts), axis=-1, keepdims=True)
         return ops.sqrt(variance + keras.config.epsilon())
 
     def kl(self):
         """KL(q(U) || p(U)), summed over clusters and effects, in nats."""
-        mean, scale = self.posterior_mean, ops.exp(self.posterior_log_scale)
-        kl = 0.5 * ops.sum(ops.square(mean) + ops.square(scale) - 1) - ops.sum(ops.log(scale))
+        mean, log_scale = self.posterior_mean, self.posterior_log_scale
+        kl = 0.5 * ops.sum(ops.square(mean) + ops.exp(2 * log_scale) - 1) - ops.sum(log_scale)
         if self.full:
             kl = kl + 0.5 * ops.sum(ops.square(self.posterior_lower))
         return kl
@@ -224,13 +228,16 @@ class RandomEffects(keras.layers.Layer):
         return (features_shape[0], 1)
 
 
-def _of_rows(table, clusters):
-    """Each row's entry of a table over clusters; zero where the cluster is -1."""
+def _of_rows(table, clusters, stored):
+    """What each row's cluster has in a table, worked out of what is stored; zero where it is -1.
+
+    Looked up first and worked out then: a step costs what its rows touch, not what there is.
+    """
     if len(clusters.shape) == 2:
-        return ops.tensordot(clusters, table[: clusters.shape[1]], 1)
-    known = ops.cast(clusters >= 0, table.dtype)
-    known = ops.reshape(known, (-1, *(1 for _ in table.shape[1:])))
-    return ops.take(table, ops.maximum(clusters, 0), axis=0) * known
+        return ops.tensordot(clusters, stored(table[: clusters.shape[1]]), 1)
+    entries = stored(ops.take(table, ops.maximum(clusters, 0), axis=0))
+    known = ops.cast(clusters >= 0, entries.dtype)
+    return entries * ops.reshape(known, (-1, *(1 for _ in table.shape[1:])))
 
 
 def _strictly_lower(matrix):
