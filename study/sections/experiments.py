@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from study.words import PLAIN, cell, markdown, number, source, words
+from study.words import FAIR, PLAIN, cell, markdown, number, source, words
 
 THRESHOLDS = {"youden": "Youden's", "equal_rate": "equal rate", "averaged": "mean of five"}
 SHARES = ("0.5", "0.56", "1.0")
@@ -100,23 +100,31 @@ def means_of(row):
 
 
 def adapt(results):
-    """What new clusters gain by a few labelled rows."""
+    """What new clusters gain by a few labelled rows, and what becomes of the groups."""
     table = results.table("adapt")
     table = table[(table["group"] == "") & table["threshold"].isin(("", "youden"))]
-    kept = ("auroc", "mse", "tpr_sd_noise_removed", "mean_residual_sd_noise_removed")
-    table = table[table["metric"].isin(kept)]
-    rows = {}
-    for row in table.to_dict("records"):
-        key = row["table"], row["model"], row["metric"], row["attribute"]
-        start = dict(zip(("data", "model", "figure", "attribute"), key, strict=True))
-        start["figure"] = words(row["metric"])
-        rows.setdefault(key, start)[f"{row['labelled']} rows"] = adapted(row)
+    spreads = ("tpr_sd_noise_removed", "mean_residual_sd_noise_removed")
+    ends = table["labelled"].isin((table["labelled"].iloc[0], table["labelled"].iloc[-1]))
+    spreads = table[table["metric"].isin(spreads) & (table["model"] == FAIR) & ends]
     return [
         "Held-out clusters bring 0, 5, 20 or 100 labelled rows each, and `adapt` learns their "
         f"effects. In brackets the change from 0 rows, over {table['resamples'].max():.0f} splits.",
-        markdown(list(rows.values())),
+        by_labels(table[table["metric"].isin(("auroc", "mse"))], ["table", "model", "metric"]),
+        f"How far the groups of {FAIR} lie apart, noise removed: SD of the TPR, or of the mean "
+        "residual where the outcome is a number.",
+        by_labels(spreads, ["table", "attribute"]),
         source("adapt"),
     ]
+
+
+def by_labels(table, keys):
+    """A row for each of these keys, with a column for each number of labelled rows."""
+    rows = {}
+    for row in table.to_dict("records"):
+        key = tuple(row[name] for name in keys)
+        shown = {name.replace("table", "data"): words(row[name]) for name in keys}
+        rows.setdefault(key, shown)[f"{row['labelled']} rows"] = adapted(row)
+    return markdown(list(rows.values())) if rows else ""
 
 
 def adapted(row):

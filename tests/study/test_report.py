@@ -217,11 +217,14 @@ def test_experiments_are_shown_as_their_tables_have_them(results):
     )
     row = {"table": "adult", "model": PLAIN, "threshold": "", "metric": "auroc", "mean": 0.9}
     row |= {"attribute": "", "group": "", "change_low": 0.01, "change_high": 0.02, "resamples": 5}
-    pd.DataFrame([row | {"labelled": 0}, row | {"labelled": 5}]).to_csv(
-        results / "adapt.csv", index=False
-    )
+    spread = {"model": FAIR, "threshold": "youden", "attribute": "sex"}
+    spread = row | spread | {"metric": "tpr_sd_noise_removed"}
+    table = [one | {"labelled": count} for one in (row, spread) for count in (0, 5, 100)]
+    pd.DataFrame(table).to_csv(results / "adapt.csv", index=False)
     row = experiments.adapt(Results(results))[1].splitlines()[2]
-    assert row == f"| adult | {PLAIN} | AUROC |  | 0.900 | 0.900 [+0.010, +0.020] |"
+    assert row == f"| adult | {PLAIN} | AUROC | 0.900" + 2 * " | 0.900 [+0.010, +0.020]" + " |"
+    row = experiments.adapt(Results(results))[3].splitlines()[2]
+    assert row == "| adult | sex | 0.900 | 0.900 [+0.010, +0.020] |"
 
 
 def test_a_row_that_stands_twice_is_refused(results):
