@@ -91,8 +91,8 @@ MUTATIONS = (
     Mutation(
         "accuracy for balanced accuracy",
         "metrics/performance.py",
-        '"balanced_accuracy": balanced_accuracy_score(',
-        '"balanced_accuracy": accuracy_score(',
+        "balanced_accuracy_score(y_true, predicted, **weights)",
+        "accuracy_score(y_true, predicted, **weights)",
         ("metrics/performance",),
         ("00", "03"),
     ),
