@@ -61,9 +61,15 @@ class ClusterAdversary(keras.layers.Layer):
         return ops.relu(self.speed * self.reader(activations))
 
     def loss(self, hidden, clusters):
-        """Cross-entropy of each row, summed over the cluster variables: `(batch,)`."""
-        parts = zip(self.heads, clusters, strict=True)
-        return sum(self._cross_entropy(hidden, head, labels) for head, labels in parts)
+        """Cross-entropy of each row, summed over the cluster variables: `(batch,)`.
+
+        There is nothing to guess where a cluster is unknown, -1.
+        """
+        losses = 0
+        for head, labels in zip(self.heads, clusters, strict=True):
+            loss = self._cross_entropy(hidden, head, ops.maximum(labels, 0))
+            losses += loss * ops.cast(labels >= 0, loss.dtype)
+        return losses
 
     def _cross_entropy(self, hidden, head, labels):
         if isinstance(head, keras.layers.Dense):

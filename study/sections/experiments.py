@@ -104,7 +104,7 @@ def adapt(results):
     table = results.table("adapt")
     table = table[(table["group"] == "") & table["threshold"].isin(("", "youden"))]
     spreads = ("tpr_sd_noise_removed", "mean_residual_sd_noise_removed")
-    ends = table["labelled"].isin((table["labelled"].iloc[0], table["labelled"].iloc[-1]))
+    ends = table["labelled"].isin(("0", "100"))
     spreads = table[table["metric"].isin(spreads) & (table["model"] == FAIR) & ends]
     return [
         "Held-out clusters bring 0, 5, 20 or 100 labelled rows each, and `adapt` learns their "
@@ -124,7 +124,7 @@ def by_labels(table, keys):
         key = tuple(row[name] for name in keys)
         shown = {name.replace("table", "data"): words(row[name]) for name in keys}
         rows.setdefault(key, shown)[f"{row['labelled']} rows"] = adapted(row)
-    return markdown(list(rows.values())) if rows else ""
+    return markdown(list(rows.values()))
 
 
 def adapted(row):

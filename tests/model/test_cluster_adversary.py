@@ -63,3 +63,13 @@ def test_of_two_cluster_variables_the_losses_add_up():
     np.testing.assert_allclose(
         found, np.sum([np.asarray(part) for part in alone], axis=0), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("negatives", [8, 256])
+def test_a_row_of_an_unknown_cluster_has_no_loss(monkeypatch, negatives):
+    monkeypatch.setattr(cluster_adversary, "NEGATIVES", negatives)
+    adversary = ClusterAdversary((CLUSTERS,), 0.1, "activations", seed=0)
+    adversary.build((None, 5))
+    labels = np.where(LABELS == 3, -1, LABELS).astype("int32")
+    found = np.asarray(adversary.loss(HIDDEN, [labels]))
+    np.testing.assert_array_equal(found == 0, labels == -1)

@@ -14,6 +14,7 @@ def test_a_mutation_can_be_made(mutation, tmp_path):
     copy = tmp_path / "fairmedl_lite" / mutation.file
     copy.parent.mkdir(parents=True)
     shutil.copy(ROOT / "fairmedl_lite" / mutation.file, copy)
+    right = copy.read_text(encoding="utf-8")
     mutation.apply(tmp_path)
-    text = copy.read_text(encoding="utf-8")
-    assert ast.parse(text) and mutation.old not in text.replace(mutation.new, "")
+    wrong = copy.read_text(encoding="utf-8")
+    assert ast.dump(ast.parse(wrong)) != ast.dump(ast.parse(right))

@@ -46,6 +46,19 @@ def test_a_row_is_the_studys(study, row):
     assert said == [f"{value:.3f}" for value in values]
 
 
+def test_the_words_about_thresholds_are_the_studys(study):
+    def lost(attribute, metric):
+        models = ("mixed logistic", f"thresholds by {attribute}")
+        before, after = (measured(study, model, metric) for model in models)
+        return before - after
+
+    attributes = ("race", "age", "sex", "marital_status")
+    assert {round(lost(attribute, "auroc"), 3) for attribute in attributes} == {0.001}
+    falls = {attribute: round(lost(attribute, "accuracy"), 2) for attribute in attributes}
+    assert min(falls.items(), key=lambda item: item[1]) == ("race", 0.0)
+    assert max(falls.items(), key=lambda item: item[1]) == ("marital_status", 0.07)
+
+
 def test_the_words_about_speed_are_those_of_the_benchmark():
     found = pd.read_csv(ROOT / "results" / "linear_speed.csv")
     seconds = found.pivot(index="set", columns="method", values="seconds")
